@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* assert.h - promises that are checked: of the caller and of ourselves.
+ *
+ * A failure carries a file number and a line, no strings. Each .c file says its
+ * number before it includes this header: #define KINF_FILE 12. What comes from
+ * the network is never asserted. */
+#ifndef KINF_BASE_ASSERT_H
+#define KINF_BASE_ASSERT_H
+
+#include "kinformer.h"
+
+#ifndef KINF_FILE
+#define KINF_FILE 0
+#endif
+
+#if CONFIG_KINF_ASSERT
+#define KINF_ASSERT(condition)                                                 \
+    ((condition) ? (void)0 : kinf_assert_failed(KINF_FILE, __LINE__))
+#define KINF_UNREACHABLE(text) kinf_assert_failed(KINF_FILE, __LINE__)
+#else
+#define KINF_ASSERT(condition) ((void)sizeof(condition))
+#define KINF_UNREACHABLE(text) ((void)0)
+#endif
+
+#endif

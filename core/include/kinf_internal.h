@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kinf_internal.h - structs an application needs for sizeof only. Every field
+ * here is private; kinformer.h includes this file. */
+#ifndef KINF_INTERNAL_H
+#define KINF_INTERNAL_H
+
+#ifndef KINFORMER_H
+#error "include kinformer.h"
+#endif
+
+#include "kinf_wire.h"
+
+struct kinf;
+struct kinf_informer;
+struct kinf_listener;
+struct kinf_informer_config;
+struct kinf_list_watch_ops;
+struct kinf_config;
+
+/* A program and a library built with other layouts do not link: the name of
+ * this symbol holds every size that both must know. */
+#define KINF_ABI_NAME_(bits, id, cont, msg, line, keep, cur)                   \
+    kinf_abi_##bits##_##id##_##cont##_##msg##_##line##_##keep##_##cur
+#define KINF_ABI_NAME(bits, id, cont, msg, line, keep, cur)                    \
+    KINF_ABI_NAME_(bits, id, cont, msg, line, keep, cur)
+#define KINF_ABI                                                               \
+    KINF_ABI_NAME(CONFIG_KINF_INDEX_BITS, CONFIG_KINF_IDENTITY_BYTES,          \
+                  CONFIG_KINF_CONTINUE_BYTES, CONFIG_KINF_MESSAGE_BYTES,       \
+                  CONFIG_KINF_HTTP_LINE_BYTES, CONFIG_KINF_KEEP_PATHS,         \
+                  CONFIG_KINF_CURSORS)
+extern const uint8_t KINF_ABI;
+
+/* ---- base --------------------------------------------------------------- */
+
+/* A resource version: opaque bytes, compared as a number only when decimal. */
+#define KINF_VERSION_MAX 23
+struct kinf_version {
+    uint8_t len;
+    char text[KINF_VERSION_MAX];
+};
+
+/* Free places as a bitmap; the lowest free one is handed out, so that what was
+ * never needed is never touched. */
+struct kinf_pool {
+    uint32_t *map;
+    uint32_t size, used, high;
+    uint32_t hint; /* no word below this one has a free bit */
+};
+
+struct kinf_backoff {
+    uint32_t next_ms; /* 0: the first */
+};
+
+/* ---- store -------------------------------------------------------------- */
+
+/* A key, while it lives or is still to be shown. */
+struct kinf_entry {
+    uint32_t hash;
+    kinf_idx next;       /* in its bucket's chain */
+    kinf_idx newest;     /* record received last; the key is read from it */
+    kinf_idx current;    /* record applied: what listers and handlers see */
+    kinf_idx postings;   /* first of its index postings */
+    kinf_idx queued;     /* deltas in the FIFO */
+    uint16_t generation; /* of the list that saw it last */
+    uint8_t gone;        /* the newest state is a deletion */
+    uint8_t shown;       /* "latest" handlers that still have to show it */
+};
+
+/* One state of a key; its payload lies in the arena at place. */
+struct kinf_record {
+    uint32_t place;
+    uint32_t size; /* bytes of JSON as kept, or as it would be */
+    kinf_idx entry;
+    kinf_idx refs;
+    kinf_off name_at, namespace_at, uid_at, version_at;
+    uint8_t name_len, namespace_len, uid_len, version_len;
+    uint8_t reason; /* enum kinf_reason */
+    uint8_t shrink; /* deleted: becomes its identity once nobody reads it */
+};
+
+/* Precedes each payload in the arena; a hole has no owner. */
+struct kinf_block {
+    uint32_t bytes; /* with this header, a multiple of 4 */
+    kinf_idx owner;
+};
+
+struct kinf_posting {
+    uint32_t hash; /* of index number and value */
+    kinf_idx next, prev; /* chain of its bucket, in order of arrival */
+    kinf_idx sibling;    /* next posting of the same entry */
+    kinf_idx entry;
+    uint8_t index;
+};
+
+#define KINF_INDEXES 4 /* the namespace's and three of the user's */
+struct kinf_index {
+    const char *name;
+    kinf_index_func func;
+    kinf_idx missing; /* entries whose values found no posting */
+};
+
+/* Place of an index listing, moved on when its posting goes away. */
+struct kinf_index_cursor {
+    kinf_idx posting;
+    uint32_t ticket;
+};
+
+struct kinf_store {
+    const uint64_t *hash_key;
+    struct kinf_entry *entries;
+    struct kinf_record *records;
+    kinf_idx *buckets; /* as many as entries */
+    struct kinf_pool entry_pool, record_pool, posting_pool;
+    struct kinf_posting *postings;
+    kinf_idx *heads, *tails; /* posting chains, as many as postings */
+    struct kinf_index indexes[KINF_INDEXES];
+    struct kinf_index_cursor cursors[CONFIG_KINF_CURSORS];
+    uint32_t ticket;
+    uint8_t index_count;
+    /* arena */
+    char *arena;
+    uint32_t arena_bytes;
+    uint32_t object_bytes;
+    uint32_t head;    /* end of the last block */
+    uint32_t high;    /* highest head */
+    uint32_t holes;   /* bytes of holes below head */
+    uint32_t lowest;  /* no hole below this place */
+    uint32_t gap, scan; /* compaction under way: hole from gap to scan */
+    uint32_t settled; /* bytes once all that is queued is applied */
+    bool compacting, reserved, want_room;
+    bool keep_gone;     /* "latest" handlers need the keys of the deleted */
+    bool indexing;      /* an index is being built */
+    uint16_t generation;
+    uint32_t clear_at;  /* stamps below are cleared; see generation */
+    uint32_t truncated; /* entries whose newest is an identity */
+    uint32_t no_room;   /* of them, those that may fit one day */
+};
+
+enum kinf_delta_type {
+    KINF_DELTA_ADDED,
+    KINF_DELTA_UPDATED,
+    KINF_DELTA_DELETED,
+    KINF_DELTA_REPLACED, /* an item of a list, or of a GET */
+    KINF_DELTA_SWEEP,    /* after the last item of a list */
+    KINF_DELTA_BOOKMARK
+};
+struct kinf_delta {
+    uint8_t type;
+    bool complete;  /* SWEEP: every key of the list was read */
+    bool fetched;   /* REPLACED by a GET: does not move the version */
+    bool half;      /* its first callback, a delete, is done */
+    kinf_idx entry, record;
+    struct kinf_version version;
+};
+struct kinf_delta_fifo {
+    struct kinf_delta *slots;
+    uint32_t size, head, tail, high;
+};
+
+/* ---- informer ----------------------------------------------------------- */
+
+/* One undelivered notification of an "every" handler. */
+struct kinf_slot {
+    kinf_idx was, now; /* records or none */
+    uint8_t flags;
+};
+
+/* What a "latest" handler keeps of an entry. */
+struct kinf_link {
+    kinf_idx next;
+    uint8_t flags;
+};
+
+struct kinf_listener {
+    struct kinf_listener *next;
+    struct kinf_informer *inf; /* NULL: the struct is the caller's */
+    const struct kinf_event_handler *handler;
+    void *ctx;
+    uint8_t mode;
+    uint8_t place;  /* which ring, or which array of links, it has */
+    uint8_t cursor_kind;
+    bool removed, stuck, synced, half, turn;
+    bool timed;     /* stuck until retry_at_ms, else until resumed */
+    uint32_t retry_at_ms;
+    uint32_t resync_ms, resync_at_ms;
+    uint32_t cursor;
+    uint32_t pushed, popped; /* notifications, for ever */
+    uint32_t mark, sync_mark;
+    kinf_idx first, last; /* "latest": line of entries */
+};
+
+struct kinf_processor {
+    struct kinf_listener *listeners;
+    struct kinf_slot *slots;
+    struct kinf_link *links;
+    uint32_t ring, objects;
+    uint8_t every, latest;
+    uint32_t every_used, latest_used; /* bit masks of places */
+    uint32_t undelivered, high;       /* slots in use over all rings */
+    bool calling;                     /* inside a callback */
+};
+
+/* ---- watch -------------------------------------------------------------- */
+
+struct kinf_list_watch;
+
+struct kinf_session {
+    struct kinf_session *next;
+    struct kinf *k;
+    const struct kinf_transport_ops *ops;
+    void *ctx;
+    char *buf;
+    size_t size;
+    size_t from, to; /* unread or unsent bytes of buf */
+    uint8_t state;
+    bool touched;    /* bytes of this answer have been seen */
+    bool reading;    /* its user will go on reading */
+    bool waits;      /* the transport's last answer was AGAIN */
+    bool refused;    /* the last answer was 401 */
+    uint8_t phase;
+    uint32_t deadline_ms, left_ms;
+    uint32_t opened_ms;
+    struct kinf_list_watch *owner; /* who has the lease */
+    struct kinf_list_watch *line;  /* who waits for it */
+    uint64_t bytes;
+    uint32_t requests;
+    struct kinf_http_request request;
+    struct kinf_http_response response;
+    struct kinf_json_stream json;
+};
+
+/* The default source: requests to the API server over a session. */
+struct kinf_list_watch {
+    const struct kinf_informer_config *config;
+    const struct kinf_config *server;
+    struct kinf_session *session;
+    struct kinf_list_watch *next; /* in the session's line */
+    struct kinf_request request;
+    uint8_t state;
+    bool waiting;
+    uint32_t turn_at_ms;
+    char limit[11], timeout[11];
+    char ends[CONFIG_KINF_MESSAGE_BYTES]; /* first bytes of an odd body */
+    uint8_t ends_len;
+};
+
+/* A source and how to talk to it: the default one, or the user's. */
+struct kinf_source {
+    const struct kinf_list_watch_ops *ops;
+    void *ctx;
+};
+
+struct kinf_reflector {
+    uint8_t state;
+    uint8_t aside;      /* state of single requests */
+    struct kinf_source main, single;
+    struct kinf_item item, single_item;
+    struct kinf_sink sink, single_sink;
+    struct kinf_version version;      /* received last: where a watch resumes */
+    struct kinf_version list_version; /* of the list being read */
+    struct kinf_backoff backoff, aside_backoff;
+    char next_page[CONFIG_KINF_CONTINUE_BYTES];
+    uint16_t next_page_len;
+    uint32_t retry_at_ms, aside_at_ms;
+    uint32_t began_ms;     /* the request or page running now */
+    uint32_t opened_ms;    /* when its answer's head came */
+    uint32_t event_ms;     /* last whole item, event or bookmark */
+    uint32_t object_ms;    /* an object began */
+    uint32_t asked_ms;     /* how long the watch was asked to last */
+    uint32_t page_limit;
+    uint32_t paused_ms;    /* when we stopped reading */
+    uint32_t contact_ms;   /* last whole event, bookmark or answer */
+    uint32_t repair_at_ms, probe_at_ms, stream_at_ms, verify_at_ms;
+    uint32_t current_ms;   /* the state was known to be current */
+    bool paused, in_object, can_resume, from_latest, bytes_equal, degraded;
+    bool list_incomplete, again_gone, stream_off, had_event, ended_once;
+    bool doubt, synced_once, repair, contact, lasted, verifying, single_item_on;
+    bool listing_marker;   /* the sweep marker waits for a place */
+    uint8_t silent_watches, cut_streams, broken_streams;
+    kinf_idx fetching;     /* entry that is being fetched */
+    uint32_t fetch_cursor;
+    struct kinf_version broken_at;
+};
+
+struct kinf_counters {
+    uint32_t lists, watches, requests, events, bookmarks, relists, unchanged;
+    uint32_t swept, mended, probes, fetches;
+    kinf_count errors[KINF_ERR_COUNT];
+};
+
+#include "kinf_workqueue.h"
+
+/* ---- the whole ---------------------------------------------------------- */
+
+struct kinf_list_cursor {
+    struct kinf_span namespace_, label_selector, value;
+    uint32_t entry;  /* listing every entry: the next one */
+    uint32_t ticket; /* listing an index: its cursor */
+    uint8_t index;   /* or none */
+    bool by_index;
+};
+
+struct kinf_informer {
+    struct kinf_informer *next;
+    struct kinf *k;
+    const struct kinf_informer_config *config;
+    struct kinf_store store;
+    struct kinf_delta_fifo fifo;
+    struct kinf_processor processor;
+    struct kinf_reflector reflector;
+    struct kinf_list_watch main, single;
+    struct kinf_counters counters;
+    struct kinf_version stored, delivered, marked;
+    char message[CONFIG_KINF_MESSAGE_BYTES];
+    uint8_t message_len;
+    int last_error, http_status;
+    uint32_t sweep_at;  /* next entry of a running sweep */
+    bool started, stopping, stopped, synced, relisting, sweeping, marking;
+};
+
+struct kinf {
+    const struct kinf_config *config;
+    struct kinf_informer *informers;
+    struct kinf_session *sessions;
+    uint64_t hash_key[2];
+    void (*closed)(void *ctx); /* of kinf_reload */
+    void *closed_ctx;
+    uint32_t now_ms;
+    bool reloading, stopping, polling;
+    volatile bool woken;
+};
+
+/* Bytes of each array an informer carves from its memory, each rounded up to
+ * 8. objects + fifo + every x ring + 1 records: one current state an object,
+ * one a queued delta, one superseded state an undelivered notification, and the
+ * one being received. */
+#define KINF_ROUND_(bytes) (((size_t)(bytes) + 7u) & ~(size_t)7u)
+#define KINF_MAP_(n) KINF_ROUND_(((size_t)(n) + 31u) / 32u * 4u)
+#define KINF_RECORDS_(objects, fifo, every, ring)                              \
+    ((size_t)(objects) + (fifo) + (size_t)(every) * (ring) + 1u)
+#define KINF_INFORMER_BYTES_(objects, arena_bytes, fifo, every, ring, latest,  \
+                             postings)                                         \
+    (KINF_ROUND_((size_t)(objects) * sizeof(struct kinf_entry)) +              \
+     KINF_ROUND_(KINF_RECORDS_(objects, fifo, every, ring) *                   \
+                 sizeof(struct kinf_record)) +                                 \
+     KINF_ROUND_((size_t)(objects) * sizeof(kinf_idx)) +                       \
+     KINF_ROUND_((size_t)(postings) * sizeof(struct kinf_posting)) +           \
+     2u * KINF_ROUND_((size_t)(postings) * sizeof(kinf_idx)) +                 \
+     KINF_MAP_(objects) + KINF_MAP_(KINF_RECORDS_(objects, fifo, every, ring)) \
+     + KINF_MAP_(postings) +                                                   \
+     KINF_ROUND_((size_t)(fifo) * sizeof(struct kinf_delta)) +                 \
+     KINF_ROUND_((size_t)(every) * (ring) * sizeof(struct kinf_slot)) +        \
+     KINF_ROUND_((size_t)(latest) * (objects) * sizeof(struct kinf_link)) +    \
+     KINF_ROUND_(arena_bytes))
+
+#endif
