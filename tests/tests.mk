@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# C tests. A folder tests/X with test_*.c is a set of suites: each such file is
+# a program of its own, linked with the folder's other files, with core, and,
+# except in tests/unit, with the ports and the parts of the gateway program.
+#
+#   unit-gcc, unit-clang   address and undefined-behaviour sanitizers
+#   unit-small             as unit-gcc, all sizes the smallest legal ones
+#
+# T=test_ring picks suites, CORE="base wire" builds these folders alone.
+
+T ?= *
+
+DEPS_TEST := test
+
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer
+
+$(call flavour,unit-gcc,gcc,$(SANITIZE),,gateway)
+$(call flavour,unit-clang,clang,$(SANITIZE),,gateway)
+$(call flavour,unit-small,gcc,$(SANITIZE) -DTEST_SMALL=1,tests/small.h,gateway)
+UNIT_FLAVOURS := unit-gcc unit-clang unit-small
+
+# The sanitized program and what tests of ports link: gcc's flavour alone.
+$(call mbedtls,unit-gcc)
+$(call yaml,unit-gcc)
+$(call library,unit-gcc)
+$(call program,unit-gcc,gcc $(SANITIZE))
+
+# $(call c_tests,FLAVOUR,FOLDER,ARCHIVES): sets FLAVOUR_FOLDER_TESTS.
+define c_tests_rules
+$(1)_$(2)_TESTS := $(patsubst tests/$(2)/%.c,$(O)/$(1)/$(2)/%, \
+    $(foreach t,$(T),$(wildcard tests/$(2)/$(patsubst test_test_%,test_%,test_$(t)).c)))
+$(O)/$(1)/$(2)/test_%: $(O)/$(1)/obj/tests/$(2)/test_%.o \
+    $(call objects,$(1),$(filter-out tests/$(2)/test_%,$(wildcard tests/$(2)/*.c))) \
+    $(3)
+	@mkdir -p $$(@D) && echo '  LD      $$@'
+	@$$($(1)_CC) $(SANITIZE) $$(filter %.o,$$^) \
+	    -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -lcmocka -o $$@
+C_TESTS += $$($(1)_$(2)_TESTS)
+endef
+c_tests = $(eval $(call c_tests_rules,$(1),$(2),$(3)))
+
+define core_rules
+$(O)/$(1)/libcore.a: $(call objects,$(1),$(CORE_SRC))
+	$$(call archive,$(1))
+endef
+$(foreach f,$(UNIT_FLAVOURS),$(eval $(call core_rules,$(f))))
+$(foreach f,$(UNIT_FLAVOURS),$(call c_tests,$(f),unit,$(O)/$(f)/libcore.a))
+
+# Everything of the gateway but its main.
+$(O)/unit-gcc/libboard.a: \
+    $(call objects,unit-gcc,$(filter-out %/main.c,$(BOARD_SRC)))
+	$(call archive,unit-gcc)
+HOST_ARCHIVES := $(addprefix $(O)/unit-gcc/, \
+    libboard.a libkinformer.a libmbedtls.a libyaml.a)
+INC_tests_linux := $(INC_linux)
+INC_tests_port  := $(INC_linux)
+
+# Folders of suites beside tests/unit; those in need of more have a fragment
+# of their own, which says so by naming itself here first.
+HOST_FOLDERS := $(filter-out unit size,$(patsubst tests/%/,%, \
+    $(sort $(dir $(wildcard tests/*/test_*.c)))))
+$(foreach d,$(HOST_FOLDERS),$(call c_tests,unit-gcc,$(d),$(HOST_ARCHIVES)))
+
+# The suites in C, for the driver, which finds all others itself.
+$(O)/test/suites: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(C_TESTS) >$@
+
+RUN_TESTS = python3=/usr/bin/python3; [ -x $$python3 ] || python3=python3; \
+    O='$(O)' $$python3 tests/run.py --logs '$(O)/test/logs'
+
+# make unit T=test_ring: these suites alone, sanitized, and their small build.
+F ?= $(UNIT_FLAVOURS)
+unit: $(foreach f,$(F),$($(f)_unit_TESTS))
+	@$(RUN_TESTS) --only-given $^
+
+test: deps-test
+	$(MAKE_AGAIN) test-built
+test-built: $(C_TESTS) $(O)/test/suites $(PROGRAM) $(O)/unit-gcc/kinformer \
+    $(TEST_NEEDS)
+	@$(RUN_TESTS) --list $(O)/test/suites $(if $(filter-out *,$(T)),--filter '$(T)')
+
+.PHONY: unit test test-built
