@@ -55,17 +55,17 @@ $(1)_FLAGS := $(3) -ffunction-sections -fdata-sections -MMD -MP \
     -DMBEDTLS_CONFIG_FILE='"config_$(5).h"'
 
 $(O)/$(1)/.flags: export COMMAND = $$($(1)_CC) $$($(1)_FLAGS) $$(WARN)
-$(O)/$(1)/.flags: FORCE
+$(O)/$(1)/.flags: FORCE $(4)
 	@mkdir -p $$(@D) && printenv COMMAND >$$@.new
 	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 
-$(O)/$(1)/obj/core/%.o: core/%.c $(O)/$(1)/.flags $(4)
+$(O)/$(1)/obj/core/%.o: core/%.c $(O)/$(1)/.flags
 	$$(call compile,$(1),$$(INC_core))
-$(O)/$(1)/obj/port/%.o: port/%.c $(O)/$(1)/.flags $(4)
+$(O)/$(1)/obj/port/%.o: port/%.c $(O)/$(1)/.flags
 	$$(call compile,$(1),$$(INC_port) $$(INC_$$(word 2,$$(subst /, ,$$<))))
-$(O)/$(1)/obj/boards/%.o: boards/%.c $(O)/$(1)/.flags $(4)
+$(O)/$(1)/obj/boards/%.o: boards/%.c $(O)/$(1)/.flags
 	$$(call compile,$(1),$$(INC_board) $$(INC_$$(word 2,$$(subst /, ,$$<))))
-$(O)/$(1)/obj/tests/%.o: tests/%.c $(O)/$(1)/.flags $(4)
+$(O)/$(1)/obj/tests/%.o: tests/%.c $(O)/$(1)/.flags
 	$$(call compile,$(1),$$(INC_tests) $$(INC_tests_$$(word 2,$$(subst /, ,$$<))))
 
 -include $$(wildcard $(O)/$(1)/obj/*/*.d $(O)/$(1)/obj/*/*/*.d \
@@ -118,4 +118,23 @@ deps-test:
 deps-board:
 	@.ci/deps.sh $(DEPS_BOARD)
 
+# ---- configuration ---------------------------------------------------------
+
+# Debian's own Python: another one first in PATH lacks kconfiglib.
+PYTHON  := $(firstword $(wildcard /usr/bin/python3) python3)
+KCONFIG  = @mkdir -p $(B) && KCONFIG_CONFIG=$(B)/.config \
+    KCONFIG_WARN_UNDEF_ASSIGN=y $(PYTHON) -m
+
+defconfig: deps-config
+	$(KCONFIG) defconfig --kconfig Kconfig boards/$(BOARD)/defconfig
+$(B)/.config:
+	$(MAKE_AGAIN) defconfig
+menuconfig: deps-config $(B)/.config
+	$(KCONFIG) menuconfig Kconfig
+savedefconfig: deps-config $(B)/.config
+	$(KCONFIG) savedefconfig --kconfig Kconfig --out boards/$(BOARD)/defconfig
+deps-config:
+	@.ci/deps.sh config
+
+.PHONY: defconfig menuconfig savedefconfig deps-config
 .PHONY: all deps deps-run deps-test deps-board FORCE
