@@ -151,12 +151,19 @@ static int take_requirement(struct scan *s, const struct kinf_value *labels)
     return l.found != negative;
 }
 
+static bool is_empty(struct kinf_span selector)
+{
+    struct scan s = { selector.ptr, selector.ptr + selector.len };
+
+    return selector.len == 0 || at_end(&s);
+}
+
 static int evaluate(struct kinf_span selector, const struct kinf_value *labels)
 {
     struct scan s = { selector.ptr, selector.ptr + selector.len };
     int matches = 1, one;
 
-    if (selector.len == 0 || at_end(&s))
+    if (is_empty(selector))
         return 1;
     do {
         one = take_requirement(&s, labels);
@@ -174,13 +181,17 @@ int kinf_selector_check(struct kinf_span selector)
     return answer < 0 ? answer : KINF_OK;
 }
 
+/* What an identity's labels are is not known: KINF_ERR_TOO_BIG, unless nothing
+ * is asked of them. */
 int kinf_selector_match(struct kinf_span selector,
                         const struct kinf_object *object)
 {
     struct kinf_value labels;
+    int err = kinf_find(object, "metadata.labels", &labels);
+    bool some = err == KINF_OK && labels.type == KINF_JSON_OBJECT;
+    int answer = evaluate(selector, some ? &labels : NULL);
 
-    if (kinf_find(object, "metadata.labels", &labels) < 0 ||
-        labels.type != KINF_JSON_OBJECT)
-        return evaluate(selector, NULL);
-    return evaluate(selector, &labels);
+    if (err == KINF_ERR_TOO_BIG && answer >= 0 && !is_empty(selector))
+        return KINF_ERR_TOO_BIG;
+    return answer;
 }
