@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# kinformer. What to type: make help.
-#
+# make help:
+#   make run                  watch KUBECONFIG's cluster, or a test server's
+#   make test                 every test; T="unit e2e/test_x" picks suites
+#   make unit T=test_ring     unit tests alone
+#   make lib program          $(O)/host/libkinformer.a, $(O)/gateway/kinformer
+#   make install              DESTDIR= PREFIX=
+#   make size ram_report      what core costs
+#   make bench                against client-go and a bare drain
+#   make defconfig menuconfig savedefconfig
+#   make deps                 what all of this needs, from Debian
+# with BOARD=linux (default) or another folder of boards/, O= for the output,
+# MBEDTLS_DIR= LWIP_DIR= JSMN_DIR= LIBYAML_DIR= for sources of one's own.
+
 # Everything built lies under $(O). A "flavour" is a compiler with its flags;
 # its objects lie in $(O)/FLAVOUR/obj, third party's beside ours. Each folder's
 # fragment (port/*/*.mk, boards/*/board.mk, tests/*.mk) says what it adds.
@@ -95,7 +106,7 @@ $(O)/%/config.h: FORCE
 
 include port/mbedtls/mbedtls.mk
 include $(filter-out port/mbedtls/mbedtls.mk,$(wildcard port/*/*.mk))
-include boards/linux/board.mk
+include boards/linux/board.mk boards/linux/install.mk
 ifneq ($(BOARD),linux)
 include boards/$(BOARD)/board.mk
 endif
@@ -117,6 +128,19 @@ deps-test:
 	@.ci/deps.sh $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BOARD)
 deps-board:
 	@.ci/deps.sh $(DEPS_BOARD)
+
+help:
+	@sed -n '/^# make help:/,/^$$/s/^# \{0,1\}//p' Makefile | sed 1d
+
+clean:
+	rm -rf $(addprefix $(O)/,gateway host linux m4 m4-assert report test \
+	    $(UNIT_FLAVOURS) $(BOARD))
+
+# Changes files: look at the difference before you keep it.
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: help clean format
 
 # ---- configuration ---------------------------------------------------------
 

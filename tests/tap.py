@@ -15,7 +15,10 @@ class TapResult(unittest.TestResult):
 
     def say(self, word, test, more=""):
         self.number += 1
-        name = test.id().rsplit(".", 1)[-1]
+        case = getattr(test, "test_case", test)
+        name = case.id().rsplit(".", 1)[-1]
+        if case is not test:
+            name += test.id()[len(case.id()):]
         print(f"{word} {self.number} - {name}{more}", flush=True)
 
     def addSuccess(self, test):
