@@ -30,14 +30,14 @@ packages()
     go)     go_is_new_enough || echo python3 python3-pip python3-venv ;;
     test)   echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev \
                  python3 python3-kconfiglib pkg-config cmake openssl git ;;
-    cross)  echo gcc-powerpc-linux-gnu libc6-dev-powerpc-cross \
+    cross)  echo gcc-s390x-linux-gnu libc6-dev-s390x-cross \
                  gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user ;;
     arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi python3 ;;
     board)  echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm \
                  python3 openssl iproute2 ;;
     riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
     debug)  echo gdb-multiarch ;;
-    mbedtls|lwip|libyaml) ;;
+    mbedtls|lwip|libyaml|cmocka-s390x|cmocka-armhf) ;;
     *)      die "unknown group '$1'" ;;
     esac
 }
@@ -131,28 +131,34 @@ archive_keyring()
 }
 
 # apt with lists and cache of our own: the machine's set-up stays untouched.
-apt_source()
-{
-    apt-get -qq -o Dir::Etc::sourcelist="$APT/sources.list" \
-        -o Dir::Etc::sourceparts=- -o Dir::State::lists="$APT/lists" \
-        -o Dir::Cache="$APT/cache" -o APT::Sandbox::User="$(id -un)" \
-        -o APT::Get::List-Cleanup=0 "$@"
-}
+# own_apt_at PLACE FOLDER ...: downloads go to PLACE; FOLDER is one of
+# build/src/.apt, one for each set-up.
+own_apt_at()
+(
+    at=$1 apt_dir=$(pwd)/$SRC/.apt/$2
+    shift 2
+    cd "$at" && apt-get -qq -o Dir::Etc::sourcelist="$apt_dir/sources.list" \
+        -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt_dir/lists" \
+        -o Dir::Cache="$apt_dir/cache" -o APT::Sandbox::User="$(id -un)" "$@"
+)
 
-prepare_apt_source()
+# Sets such a folder up: own_apt_begin FOLDER TYPE SUITE [OPTIONS]
+own_apt_begin()
 {
-    [ -z "${apt_is_ready:-}" ] || return 0
-    APT=$(pwd)/$SRC/.apt
-    mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
+    name=$1 type=$2 suite=$3
+    shift 3
+    dir=$SRC/.apt/$name
+    [ ! -f "$dir/ready" ] || return 0
+    mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
     uri=$(archive_uri)
     [ -n "$uri" ] || { update_lists; uri=$(archive_uri); }
-    [ -n "$uri" ] || die "apt knows no archive to take sources from"
-    printf 'deb-src [signed-by=%s] %s %s main\n' \
-        "$(archive_keyring)" "$uri" "$SUITE" >"$APT/sources.list"
-    say "reading the list of $SUITE's sources"
-    apt_source update >"$LOG" 2>&1 ||
-        { cat "$LOG" >&2; die "cannot read $SUITE's list of sources"; }
-    apt_is_ready=1
+    [ -n "$uri" ] || die "apt knows no archive to ask"
+    printf '%s [signed-by=%s] %s %s main\n' \
+        "$type" "$(archive_keyring)" "$uri" "$suite" >"$dir/sources.list"
+    say "reading the list of $suite ($name)"
+    own_apt_at . "$name" "$@" update >"$LOG" 2>&1 ||
+        { cat "$LOG" >&2; die "cannot read the list of $suite ($name)"; }
+    : >"$dir/ready"
 }
 
 fetch_source()
@@ -164,11 +170,11 @@ fetch_source()
     fi
     [ ! -f "$SRC/$1/.version" ] || return 0
     install_packages dpkg-dev xz-utils
-    prepare_apt_source
+    own_apt_begin sources deb-src "$SUITE"
     say "fetching the source of $1"
     rm -rf "$SRC/.new" "${SRC:?}/$1"
     mkdir -p "$SRC/.new"
-    (cd "$SRC/.new" && apt_source source --download-only "$1") \
+    own_apt_at "$SRC/.new" sources source --download-only "$1" \
         >"$LOG" 2>&1 || { cat "$LOG" >&2; die "cannot fetch $1"; }
     dsc=$(ls "$SRC/.new/"*.dsc)
     dpkg-source --no-check -x "$dsc" "$SRC/.new/tree" >"$LOG" 2>&1 ||
@@ -177,6 +183,28 @@ fetch_source()
     mv "$SRC/.new/tree" "$SRC/$1" # whole or not at all
     rm -rf "$SRC/.new"
     say "$1 $(cat "$SRC/$1/.version")"
+}
+
+# cmocka for another processor, unpacked beside its compiler: the machine's set
+# of foreign architectures stays as it is.
+fetch_cmocka()
+{
+    arch=$1
+    [ ! -f "$SRC/cmocka-$arch/usr/include/cmocka.h" ] || return 0
+    release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    set -- -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
+        -o Dir::State::status=/dev/null
+    own_apt_begin "$arch" deb "$release" "$@"
+    say "fetching cmocka for $arch"
+    rm -rf "$SRC/.new" "${SRC:?}/cmocka-$arch"
+    mkdir -p "$SRC/.new/tree"
+    own_apt_at "$SRC/.new" "$arch" "$@" download libcmocka0 libcmocka-dev \
+        >"$LOG" 2>&1 || { cat "$LOG" >&2; die "cannot fetch cmocka"; }
+    for deb in "$SRC/.new/"*.deb; do
+        dpkg-deb -x "$deb" "$SRC/.new/tree"
+    done
+    mv "$SRC/.new/tree" "$SRC/cmocka-$arch"
+    rm -rf "$SRC/.new" "$SRC/.apt/$arch" # its lists are large
 }
 
 # jsmn is one header. A link of our own, since neither musl's nor a cross
@@ -223,6 +251,7 @@ install_packages $want
 for group in "$@"; do
     case $group in
     mbedtls|lwip|libyaml) fetch_source "$group" ;;
+    cmocka-*) fetch_cmocka "${group#cmocka-}" ;;
     jsmn) link_jsmn ;;
     go) fetch_go ;;
     esac

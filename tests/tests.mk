@@ -48,6 +48,9 @@ endef
 $(foreach f,$(UNIT_FLAVOURS),$(eval $(call core_rules,$(f))))
 $(foreach f,$(UNIT_FLAVOURS),$(call c_tests,$(f),unit,$(O)/$(f)/libcore.a))
 
+UNIT_HELPERS := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+include tests/cross.mk
+
 # Everything of the gateway but its main.
 $(O)/unit-gcc/libboard.a: \
     $(call objects,unit-gcc,$(filter-out %/main.c,$(BOARD_SRC)))
