@@ -16,10 +16,12 @@ TLS_SRC   := $(sort $(wildcard port/mbedtls/*.c))
 BOARD_SRC := $(sort $(wildcard boards/linux/*.c))
 YAML_SRC  := $(notdir $(sort $(wildcard $(LIBYAML_DIR)/src/*.c)))
 
-# libyaml without its autoconf: four names are all it wants.
+# libyaml without its autoconf: four names are all it wants. Its memory is
+# boards/linux/yaml_memory.c, which wipes what it held.
 YAML_FLAGS := -I$(LIBYAML_DIR)/include -DYAML_DECLARE_STATIC \
     -DYAML_VERSION_MAJOR=0 -DYAML_VERSION_MINOR=2 -DYAML_VERSION_PATCH=5 \
-    -DYAML_VERSION_STRING='"0.2.5"'
+    -DYAML_VERSION_STRING='"0.2.5"' -Dmalloc=kinf_yaml_malloc \
+    -Drealloc=kinf_yaml_realloc -Dfree=kinf_yaml_free -Dstrdup=kinf_yaml_strdup
 
 define yaml_rules
 $(O)/$(1)/obj/libyaml/%.o: $(LIBYAML_DIR)/src/%.c $(O)/$(1)/.flags
