@@ -96,7 +96,6 @@ struct kinf_posting {
 struct kinf_index {
     const char *name;
     kinf_index_func func;
-    kinf_idx missing; /* entries whose values found no posting */
 };
 
 /* Place of an index listing, moved on when its posting goes away. */
@@ -128,8 +127,11 @@ struct kinf_store {
     uint32_t gap, scan; /* compaction under way: hole from gap to scan */
     uint32_t settled; /* bytes once all that is queued is applied */
     bool compacting, reserved, want_room;
+    bool freed;         /* settled has shrunk: something may fit now */
     bool keep_gone;     /* "latest" handlers need the keys of the deleted */
-    bool indexing;      /* an index is being built */
+    bool indexing;      /* an index is being built, up to index_at */
+    bool index_whole;   /* every value of every object has its posting */
+    uint32_t index_at;
     uint16_t generation;
     uint32_t clear_at;  /* stamps below are cleared; see generation */
     uint32_t truncated; /* entries whose newest is an identity */
@@ -148,7 +150,7 @@ struct kinf_delta {
     uint8_t type;
     bool complete;  /* SWEEP: every key of the list was read */
     bool fetched;   /* REPLACED by a GET: does not move the version */
-    bool half;      /* its first callback, a delete, is done */
+    uint16_t generation; /* SWEEP: keys stamped otherwise are gone */
     kinf_idx entry, record;
     struct kinf_version version;
 };
@@ -179,7 +181,7 @@ struct kinf_listener {
     uint8_t mode;
     uint8_t place;  /* which ring, or which array of links, it has */
     uint8_t cursor_kind;
-    bool removed, stuck, synced, half, turn;
+    bool removed, stuck, synced, marked, turn;
     bool timed;     /* stuck until retry_at_ms, else until resumed */
     uint32_t retry_at_ms;
     uint32_t resync_ms, resync_at_ms;
@@ -202,7 +204,13 @@ struct kinf_processor {
 
 /* ---- watch -------------------------------------------------------------- */
 
-struct kinf_list_watch;
+/* Who may use a session: one owner, the others in line. */
+struct kinf_lease {
+    struct kinf_lease *next;
+    bool waiting;
+};
+
+struct kinf_get;
 
 struct kinf_session {
     struct kinf_session *next;
@@ -211,75 +219,90 @@ struct kinf_session {
     void *ctx;
     char *buf;
     size_t size;
-    size_t from, to; /* unread or unsent bytes of buf */
-    uint8_t state;
-    bool touched;    /* bytes of this answer have been seen */
-    bool reading;    /* its user will go on reading */
-    bool waits;      /* the transport's last answer was AGAIN */
-    bool refused;    /* the last answer was 401 */
-    uint8_t phase;
-    uint32_t deadline_ms, left_ms;
-    uint32_t opened_ms;
-    struct kinf_list_watch *owner; /* who has the lease */
-    struct kinf_list_watch *line;  /* who waits for it */
+    size_t from, to;           /* unread or unsent bytes of buf */
+    size_t body_at, body_len;  /* of them, body that was not consumed */
+    uint8_t state, phase;
+    uint8_t users;             /* reflectors that watch by it */
+    bool open, reused;         /* reused: has served an earlier request */
+    bool waits;                /* the transport answered AGAIN in this poll */
+    bool refused;              /* the last answer was 401 */
+    uint32_t deadline_ms;
+    const struct kinf_lease *owner;
+    struct kinf_lease *line;
+    struct kinf_span token;
     uint64_t bytes;
-    uint32_t requests;
-    struct kinf_http_request request;
-    struct kinf_http_response response;
-    struct kinf_json_stream json;
+    struct kinf_get *gets;
+    void (*get_step)(struct kinf_session *session);
+    union {
+        struct kinf_http_request request;
+        struct {
+            struct kinf_http_response response;
+            struct kinf_json_stream json;
+        } answer;
+    } u;
 };
 
 /* The default source: requests to the API server over a session. */
 struct kinf_list_watch {
+    struct kinf_lease lease;
     const struct kinf_informer_config *config;
     const struct kinf_config *server;
     struct kinf_session *session;
-    struct kinf_list_watch *next; /* in the session's line */
-    struct kinf_request request;
+    const struct kinf_request *request;
     uint8_t state;
-    bool waiting;
-    uint32_t turn_at_ms;
-    char limit[11], timeout[11];
-    char ends[CONFIG_KINF_MESSAGE_BYTES]; /* first bytes of an odd body */
-    uint8_t ends_len;
+    uint8_t words_len;
+    char port[11], limit[11], timeout[11];
+    char words[CONFIG_KINF_MESSAGE_BYTES]; /* start of a body that is no JSON */
 };
 
-/* A source and how to talk to it: the default one, or the user's. */
-struct kinf_source {
+/* One request of a reflector and how far its answer is. */
+struct kinf_exchange {
     const struct kinf_list_watch_ops *ops;
     void *ctx;
+    struct kinf_request request;
+    struct kinf_item item;
+    struct kinf_sink sink;
+    uint8_t state;
+    bool asked, running; /* request is filled; the source was asked */
+    bool opened;         /* its head was 200 */
+    bool begun;          /* an object was announced and has no sink yet */
+    bool in_object, paused, had_event;
+    uint32_t opened_ms; /* when the answer's head came, or it was asked for */
+    uint32_t event_ms;  /* last whole item, event or bookmark */
+    uint32_t object_ms; /* the object began */
+    uint32_t paused_ms; /* nobody reads since */
 };
 
 struct kinf_reflector {
     uint8_t state;
-    uint8_t aside;      /* state of single requests */
-    struct kinf_source main, single;
-    struct kinf_item item, single_item;
-    struct kinf_sink sink, single_sink;
+    struct kinf_exchange main, aside; /* list or watch; single requests */
     struct kinf_version version;      /* received last: where a watch resumes */
     struct kinf_version list_version; /* of the list being read */
+    struct kinf_version broken_at;    /* framing was lost after this one */
+    struct kinf_version asked_version;
     struct kinf_backoff backoff, aside_backoff;
-    char next_page[CONFIG_KINF_CONTINUE_BYTES];
-    uint16_t next_page_len;
-    uint32_t retry_at_ms, aside_at_ms;
-    uint32_t began_ms;     /* the request or page running now */
-    uint32_t opened_ms;    /* when its answer's head came */
-    uint32_t event_ms;     /* last whole item, event or bookmark */
-    uint32_t object_ms;    /* an object began */
-    uint32_t asked_ms;     /* how long the watch was asked to last */
+    char page[CONFIG_KINF_CONTINUE_BYTES]; /* token of the next page */
+    uint16_t page_len;
     uint32_t page_limit;
-    uint32_t paused_ms;    /* when we stopped reading */
-    uint32_t contact_ms;   /* last whole event, bookmark or answer */
+    uint32_t retry_at_ms;   /* WAIT */
+    uint32_t asked_ms;      /* how long the watch was asked to last */
+    uint32_t contact_ms;    /* last whole event, bookmark or answer */
     uint32_t repair_at_ms, probe_at_ms, stream_at_ms, verify_at_ms;
-    uint32_t current_ms;   /* the state was known to be current */
-    bool paused, in_object, can_resume, from_latest, bytes_equal, degraded;
-    bool list_incomplete, again_gone, stream_off, had_event, ended_once;
-    bool doubt, synced_once, repair, contact, lasted, verifying, single_item_on;
-    bool listing_marker;   /* the sweep marker waits for a place */
-    uint8_t silent_watches, cut_streams, broken_streams;
-    kinf_idx fetching;     /* entry that is being fetched */
-    uint32_t fetch_cursor;
-    struct kinf_version broken_at;
+    uint32_t aside_at_ms;
+    uint32_t missed;        /* keys of this list that found no entry */
+    uint32_t fetch_at;      /* next entry to look at */
+    kinf_idx fetching;      /* entry that is fetched */
+    uint8_t silent, cut_streams, receiving;
+    char key[320];          /* of the entry being fetched */
+    bool shared;       /* single requests use the watch's session */
+    bool listing;      /* between a list's first request and its end */
+    bool want_list;    /* repair or verification */
+    bool can_resume;   /* version may be watched from */
+    bool from_latest;  /* the next list asks for the most recent */
+    bool by_bytes;     /* in this list versions prove nothing */
+    bool verifying, probing, doubt;
+    bool list_incomplete, incomplete, degraded;
+    bool gone_before, auth_tried, denied, contacted, stream_off, no_watch;
 };
 
 struct kinf_counters {
@@ -295,9 +318,9 @@ struct kinf_counters {
 struct kinf_list_cursor {
     struct kinf_span namespace_, label_selector, value;
     uint32_t entry;  /* listing every entry: the next one */
-    uint32_t ticket; /* listing an index: its cursor */
-    uint8_t index;   /* or none */
-    bool by_index;
+    uint32_t ticket; /* listing an index: its cursor's ticket */
+    uint8_t index;
+    bool has_index, by_index;
 };
 
 struct kinf_informer {

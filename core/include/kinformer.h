@@ -503,6 +503,26 @@ void kinf_session_init(struct kinf_session *session, struct kinf *k,
                        const struct kinf_transport_ops *ops, void *ctx,
                        void *buffer, size_t size);
 
+/* One GET beside the informers, such as discovery. The struct is the caller's
+ * and kept until end() is called; from inside end() it may be used again. Not
+ * repeated on an error. */
+struct kinf_get {
+    struct kinf_span path;   /* "/apis/apps/v1", sent as it stands */
+    struct kinf_span accept; /* empty: application/json */
+    /* A piece of the body of a 200. Anything but KINF_OK: enough seen. */
+    int (*body)(void *ctx, struct kinf_span piece);
+    /* Once: KINF_OK, or the error with HTTP status and words. */
+    void (*end)(void *ctx, int err, int http_status, struct kinf_span message);
+    void *ctx;
+    struct kinf_get *next; /* private from here */
+    struct kinf_lease lease;
+    int status;
+    uint32_t progress_ms;
+    char port[11];
+    bool sent;
+};
+void kinf_session_get(struct kinf_session *session, struct kinf_get *get);
+
 /* ---- informers ---------------------------------------------------------- */
 
 enum kinf_streaming {

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* controller.c - from the FIFO to the store; see controller.h. */
+#define KINF_FILE 11
+#include "controller.h"
+
+#include "base/assert.h"
+#include "processor.h"
+#include "store/delta_fifo.h"
+#include "store/store.h"
+
+#define NONE ((kinf_idx)KINF_NONE)
+
+bool kinf_controller_in_flight(const struct kinf_informer *inf)
+{
+    return fifo_len(&inf->fifo) > 0 || inf->processor.undelivered > 0;
+}
+
+/* Changes the current record of a key and tells everybody. The old one is held
+ * until all have taken their reference. */
+static void change(struct kinf_informer *inf, kinf_idx entry, kinf_idx now,
+                   bool unknown_end)
+{
+    kinf_idx was = inf->store.entries[entry].current;
+
+    if (was != NONE)
+        store_ref(&inf->store, was);
+    if (unknown_end && now == NONE &&
+        inf->store.entries[entry].queued == 0)
+        kinf_store_sweep(&inf->store, entry);
+    else
+        kinf_store_apply(&inf->store, entry, now);
+    kinf_processor_notify(inf, entry, was, now, unknown_end);
+    if (was != NONE)
+        kinf_store_unref(&inf->store, was);
+}
+
+/* Goes on with a sweep: deletes what the list did not hold, one key a call.
+ * Returns true at its end. */
+static bool sweep(struct kinf_informer *inf, const struct kinf_delta *d,
+                  uint32_t *entries)
+{
+    struct kinf_store *s = &inf->store;
+
+    if (!d->complete)
+        return true;
+    for (; *entries > 0 && inf->sweep_at < s->entry_pool.high; --*entries) {
+        kinf_idx at = (kinf_idx)inf->sweep_at++;
+        struct kinf_entry *e = &s->entries[at];
+
+        if (!store_has(s, at) || e->current == NONE || e->queued > 0 ||
+            e->generation == d->generation)
+            continue;
+        inf->counters.swept++;
+        change(inf, at, NONE, true);
+        kinf_store_settle(s, at);
+        break;
+    }
+    return inf->sweep_at == s->entry_pool.high;
+}
+
+static void end_list(struct kinf_informer *inf)
+{
+    inf->sweep_at = 0;
+    inf->sweeping = false;
+    inf->relisting = false;
+    inf->synced = true;
+}
+
+/* Applies the first step of the oldest delta that is left. Returns whether the
+ * delta is done. */
+static bool apply(struct kinf_informer *inf, struct kinf_delta *d,
+                  uint32_t *entries)
+{
+    const struct kinf_store *s = &inf->store;
+    kinf_idx current = NONE;
+
+    if (d->type < KINF_DELTA_SWEEP)
+        current = s->entries[d->entry].current;
+    switch ((enum kinf_delta_type)d->type) {
+    case KINF_DELTA_BOOKMARK:
+        return true;
+    case KINF_DELTA_SWEEP:
+        inf->sweeping = true;
+        if (!sweep(inf, d, entries))
+            return false;
+        end_list(inf);
+        return true;
+    case KINF_DELTA_DELETED:
+        if (current != NONE)
+            change(inf, d->entry, NONE, false);
+        return true;
+    case KINF_DELTA_ADDED:
+    case KINF_DELTA_UPDATED:
+    case KINF_DELTA_REPLACED:
+        if (current != NONE && !kinf_store_same_uid(s, current, d->record)) {
+            change(inf, d->entry, NONE, true);
+            return false;
+        }
+        change(inf, d->entry, d->record, false);
+        return true;
+    default:
+        KINF_UNREACHABLE("delta type is corrupt");
+        return true;
+    }
+}
+
+bool kinf_controller_apply(struct kinf_informer *inf, uint32_t budget,
+                           uint32_t entries)
+{
+    while (fifo_len(&inf->fifo) > 0) {
+        struct kinf_delta *d = kinf_fifo_first(&inf->fifo);
+
+        if (!kinf_processor_room(inf))
+            return false;
+        if (budget-- == 0 || entries == 0)
+            return true;
+        if (!apply(inf, d, &entries))
+            continue;
+        if (!d->fetched && d->version.len > 0)
+            inf->stored = d->version;
+        kinf_fifo_pop(&inf->fifo, &inf->store);
+    }
+    return false;
+}
+
+/* ---- what everybody has seen -------------------------------------------- */
+
+void kinf_controller_mark(struct kinf_informer *inf)
+{
+    struct kinf_listener *l = inf->processor.listeners;
+
+    while (l != NULL && (l->removed || !inf->marking ||
+                         (int32_t)(l->popped - l->mark) >= 0))
+        l = l->next;
+    if (l != NULL)
+        return;
+    if (inf->marking)
+        inf->delivered = inf->marked;
+    inf->marked = inf->stored;
+    inf->marking = true;
+    for (l = inf->processor.listeners; l != NULL; l = l->next)
+        l->mark = l->pushed;
+}

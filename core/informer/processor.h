@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* processor.h - from an applied delta to each handler, at the handler's pace.
+ *
+ * An "every" listener has a ring of notifications, each holding the state that
+ * was and the state that is. A "latest" listener has a link an entry and keeps
+ * a line of entries that have something to show; what it shows is looked up
+ * when its turn comes. A delta is applied only when every ring has a place.
+ *
+ * A listener that comes late, and a resync, walk the entries by a cursor. Of
+ * entries ahead of a late listener's cursor it is shown nothing: the cursor
+ * will show their outcome. In a ring the cursor and live events take turns. */
+#ifndef KINF_INFORMER_PROCESSOR_H
+#define KINF_INFORMER_PROCESSOR_H
+
+#include "kinformer.h"
+
+/* Has every ring a place for one more notification? */
+bool kinf_processor_room(const struct kinf_informer *inf);
+
+/* Tells all listeners that entry went from one record to another (either may
+ * be none). */
+void kinf_processor_notify(struct kinf_informer *inf, kinf_idx entry,
+                           kinf_idx was, kinf_idx now, bool unknown_end);
+
+/* Calls handlers, at most budget times. Returns how often it did. */
+uint32_t kinf_processor_deliver(struct kinf_informer *inf, uint32_t budget);
+
+/* Moves cursors of late listeners and resyncs, and clears what removed ones
+ * left; looks at about budget entries. Returns whether it should be called
+ * again at once. */
+bool kinf_processor_cursors(struct kinf_informer *inf, uint32_t budget);
+
+/* Milliseconds until a handler's wait or a resync is over. */
+uint32_t kinf_processor_wait(const struct kinf_informer *inf);
+
+/* Drops everything undelivered and frees all listeners. */
+void kinf_processor_stop(struct kinf_informer *inf);
+
+#endif

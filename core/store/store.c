@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.c - entries, records and what they cost; see store.h. */
+#define KINF_FILE 5
+#include "store.h"
+
+#include "arena.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/pool.h"
+#include "indexer.h"
+
+#define LONGEST_VERSION 20u /* of a 64-bit number */
+
+/* ---- keys --------------------------------------------------------------- */
+
+static struct kinf_span text_at(const struct kinf_store *s,
+                                const struct kinf_record *r, kinf_off at,
+                                uint8_t len)
+{
+    return span_of(s->arena + r->place + at, len);
+}
+
+static uint32_t key_hash(const struct kinf_store *s,
+                         struct kinf_span namespace_, struct kinf_span name)
+{
+    struct hash h;
+
+    kinf_hash_init(&h, s->hash_key);
+    kinf_hash_add(&h, namespace_.ptr, namespace_.len);
+    kinf_hash_add(&h, "/", 1);
+    kinf_hash_add(&h, name.ptr, name.len);
+    return (uint32_t)kinf_hash_end(&h);
+}
+
+static kinf_idx *bucket_of(const struct kinf_store *s, uint32_t hash)
+{
+    return &s->buckets[(uint64_t)hash * s->entry_pool.size >> 32];
+}
+
+static bool key_is(const struct kinf_store *s, kinf_idx record,
+                   struct kinf_span namespace_, struct kinf_span name)
+{
+    const struct kinf_record *r = &s->records[record];
+
+    return span_equal(text_at(s, r, r->name_at, r->name_len), name) &&
+           span_equal(text_at(s, r, r->namespace_at, r->namespace_len),
+                      namespace_);
+}
+
+static kinf_idx find_hashed(const struct kinf_store *s, uint32_t hash,
+                            struct kinf_span namespace_,
+                            struct kinf_span name)
+{
+    kinf_idx at = *bucket_of(s, hash);
+
+    while (at != KINF_NONE && (s->entries[at].hash != hash ||
+                               !key_is(s, s->entries[at].newest, namespace_,
+                                       name)))
+        at = s->entries[at].next;
+    return at;
+}
+
+kinf_idx kinf_store_find(const struct kinf_store *s,
+                         struct kinf_span namespace_, struct kinf_span name)
+{
+    return find_hashed(s, key_hash(s, namespace_, name), namespace_, name);
+}
+
+void kinf_store_view(const struct kinf_store *s, kinf_idx record,
+                     struct kinf_object *out)
+{
+    const struct kinf_record *r = &s->records[record];
+
+    *out = (struct kinf_object){
+        .name = text_at(s, r, r->name_at, r->name_len),
+        .namespace_ = text_at(s, r, r->namespace_at, r->namespace_len),
+        .uid = text_at(s, r, r->uid_at, r->uid_len),
+        .resource_version = text_at(s, r, r->version_at, r->version_len),
+        .size = r->size,
+        .reason = (enum kinf_reason)r->reason
+    };
+    if (r->reason == KINF_WHOLE)
+        out->json = span_of(s->arena + r->place, r->size);
+}
+
+bool kinf_store_same_uid(const struct kinf_store *s, kinf_idx a, kinf_idx b)
+{
+    struct kinf_object x, y;
+
+    kinf_store_view(s, a, &x);
+    kinf_store_view(s, b, &y);
+    return span_equal(x.uid, y.uid);
+}
+
+/* ---- what things cost --------------------------------------------------- */
+
+static uint32_t identity_size(const struct kinf_record *r)
+{
+    return (uint32_t)r->name_len + r->namespace_len + r->uid_len +
+           r->version_len;
+}
+
+/* An identity counts with room for the longest version, so that a newer one
+ * always fits in its stead. */
+static uint32_t identity_cost(size_t texts)
+{
+    return arena_cost((uint32_t)texts + LONGEST_VERSION);
+}
+
+static uint32_t entry_cost(const struct kinf_store *s,
+                           const struct kinf_entry *e)
+{
+    const struct kinf_record *r;
+    uint32_t identity;
+
+    if (e->newest == KINF_NONE || (e->gone && !s->keep_gone))
+        return 0;
+    r = &s->records[e->newest];
+    identity = identity_cost((size_t)r->name_len + r->namespace_len +
+                             r->uid_len);
+    if (e->gone || r->reason != KINF_WHOLE || arena_cost(r->size) < identity)
+        return identity;
+    return arena_cost(r->size);
+}
+
+static bool admits(const struct kinf_store *s, uint32_t old, uint32_t cost)
+{
+    return s->settled - old + cost + arena_cost(s->object_bytes) <=
+           s->arena_bytes;
+}
+
+bool kinf_store_fits(const struct kinf_store *s, kinf_idx entry, uint32_t size)
+{
+    return size <= s->object_bytes &&
+           admits(s, entry_cost(s, &s->entries[entry]), arena_cost(size));
+}
+
+/* ---- counting references ------------------------------------------------ */
+
+static void shrink(struct kinf_store *s, kinf_idx record)
+{
+    struct kinf_record *r = &s->records[record];
+    char *text = s->arena + r->place;
+    char copy[CONFIG_KINF_IDENTITY_BYTES];
+    size_t name = r->name_len, space = r->namespace_len, uid = r->uid_len;
+
+    r->shrink = false;
+    if (r->reason == KINF_REASON_KEY_ONLY)
+        return;
+    memcpy(copy, text + r->name_at, name);
+    memcpy(copy + name, text + r->namespace_at, space);
+    memcpy(copy + name + space, text + r->uid_at, uid);
+    memcpy(text, copy, name + space + uid);
+    r->name_at = 0;
+    r->namespace_at = (kinf_off)name;
+    r->uid_at = (kinf_off)(name + space);
+    r->version_at = 0;
+    r->version_len = 0;
+    r->reason = KINF_REASON_KEY_ONLY;
+    kinf_arena_shrink(s, record, (uint32_t)(name + space + uid));
+}
+
+void kinf_store_unref(struct kinf_store *s, kinf_idx record)
+{
+    struct kinf_record *r = &s->records[record];
+
+    KINF_ASSERT(r->refs > 0);
+    r->refs--;
+    if (r->refs == 0) {
+        kinf_arena_free(s, record);
+        kinf_pool_give(&s->record_pool, record);
+    } else if (r->refs == 1 && r->shrink) {
+        shrink(s, record);
+    }
+}
+
+/* Counts of identities, kept where newest or gone changes. */
+static void count_identity(struct kinf_store *s, const struct kinf_entry *e,
+                           int by)
+{
+    uint8_t reason;
+
+    if (e->newest == KINF_NONE || e->gone)
+        return;
+    reason = s->records[e->newest].reason;
+    s->truncated += reason != KINF_WHOLE ? (uint32_t)by : 0;
+    s->no_room += reason == KINF_REASON_NO_ROOM ? (uint32_t)by : 0;
+}
+
+/* The one place where the newest state of an entry changes. */
+static void set_newest(struct kinf_store *s, kinf_idx entry, kinf_idx record,
+                       bool gone)
+{
+    struct kinf_entry *e = &s->entries[entry];
+    uint32_t before = s->settled;
+    kinf_idx old = e->newest;
+
+    count_identity(s, e, -1);
+    s->settled -= entry_cost(s, e);
+    e->newest = record;
+    e->gone = gone;
+    s->settled += entry_cost(s, e);
+    s->freed |= s->settled < before;
+    count_identity(s, e, 1);
+    if (old == record)
+        return;
+    if (record != KINF_NONE)
+        store_ref(s, record);
+    if (old != KINF_NONE)
+        kinf_store_unref(s, old);
+}
+
+/* ---- entries ------------------------------------------------------------ */
+
+static kinf_idx take_entry(struct kinf_store *s, uint32_t hash)
+{
+    kinf_idx at = (kinf_idx)kinf_pool_take(&s->entry_pool);
+    kinf_idx *bucket = bucket_of(s, hash);
+
+    s->entries[at] = (struct kinf_entry){
+        .hash = hash, .next = *bucket, .newest = (kinf_idx)KINF_NONE,
+        .current = (kinf_idx)KINF_NONE, .postings = (kinf_idx)KINF_NONE,
+        .generation = s->generation
+    };
+    *bucket = at;
+    return at;
+}
+
+static void give_entry(struct kinf_store *s, kinf_idx entry)
+{
+    kinf_idx *link = bucket_of(s, s->entries[entry].hash);
+
+    KINF_ASSERT(s->entries[entry].postings == KINF_NONE);
+    set_newest(s, entry, (kinf_idx)KINF_NONE, true);
+    while (*link != entry)
+        link = &s->entries[*link].next;
+    *link = s->entries[entry].next;
+    kinf_pool_give(&s->entry_pool, entry);
+}
+
+void kinf_store_settle(struct kinf_store *s, kinf_idx entry)
+{
+    struct kinf_entry *e = &s->entries[entry];
+
+    if (e->current != KINF_NONE || e->queued > 0)
+        return;
+    if (e->shown == 0) {
+        give_entry(s, entry);
+        return;
+    }
+    s->records[e->newest].shrink = true;
+    if (s->records[e->newest].refs == 1)
+        shrink(s, e->newest);
+}
+
+/* ---- receiving ---------------------------------------------------------- */
+
+int kinf_store_reserve(struct kinf_store *s, bool in_flight,
+                       struct kinf_sink *sink)
+{
+    KINF_ASSERT(!s->reserved);
+    if (!arena_room(s)) {
+        s->want_room = true;
+        KINF_ASSERT(in_flight || s->holes > 0);
+        return KINF_ERR_AGAIN;
+    }
+    s->want_room = false;
+    if (in_flight && (pool_full(&s->record_pool) || pool_full(&s->entry_pool)))
+        return KINF_ERR_AGAIN;
+    KINF_ASSERT(!pool_full(&s->record_pool));
+    s->reserved = true;
+    *sink = (struct kinf_sink){ .ptr = arena_head(s),
+                                .size = s->object_bytes };
+    return KINF_OK;
+}
+
+/* Is this what we hold already? */
+static bool is_same(const struct kinf_store *s, const struct kinf_entry *e,
+                    const struct kinf_item *item, const struct kinf_sink *sink,
+                    bool whole, bool by_bytes)
+{
+    struct kinf_object held;
+
+    if (e->gone)
+        return false;
+    kinf_store_view(s, e->newest, &held);
+    if (by_bytes)
+        return whole && held.reason == KINF_WHOLE &&
+               span_equal(held.json, span_of(sink->ptr, sink->used));
+    return item->version.len > 0 && span_equal(held.uid, item->uid) &&
+           span_equal(held.resource_version, item->version) &&
+           (held.reason == KINF_WHOLE || !whole);
+}
+
+static void write_identity(struct kinf_store *s, const struct kinf_item *item,
+                           struct kinf_record *r)
+{
+    char *at = arena_head(s);
+
+    memcpy(at, item->name.ptr, item->name.len);
+    at += item->name.len;
+    r->name_at = 0;
+    r->namespace_at = (kinf_off)item->name.len;
+    if (item->namespace_.len > 0)
+        memcpy(at, item->namespace_.ptr, item->namespace_.len);
+    at += item->namespace_.len;
+    r->uid_at = (kinf_off)(r->namespace_at + item->namespace_.len);
+    if (item->uid.len > 0)
+        memcpy(at, item->uid.ptr, item->uid.len);
+    at += item->uid.len;
+    r->version_at = (kinf_off)(r->uid_at + item->uid.len);
+    if (item->version.len > 0)
+        memcpy(at, item->version.ptr, item->version.len);
+}
+
+static enum kinf_reason reason_for(const struct kinf_store *s,
+                                   const struct kinf_item *item,
+                                   const struct kinf_sink *sink)
+{
+    if (item->broken != KINF_OK)
+        return KINF_REASON_UNREADABLE;
+    return sink->wanted > s->object_bytes ? KINF_REASON_TOO_BIG
+                                          : KINF_REASON_NO_ROOM;
+}
+
+static kinf_idx make_record(struct kinf_store *s, const struct kinf_item *item,
+                            const struct kinf_sink *sink, kinf_idx entry,
+                            bool whole)
+{
+    kinf_idx at = (kinf_idx)kinf_pool_take(&s->record_pool);
+    struct kinf_record *r = &s->records[at];
+
+    KINF_ASSERT(item->name.len <= 255 && item->namespace_.len <= 255);
+    KINF_ASSERT(item->uid.len <= 255 &&
+                item->version.len <= KINF_VERSION_MAX);
+    *r = (struct kinf_record){
+        .entry = entry, .size = sink->wanted,
+        .name_len = (uint8_t)item->name.len,
+        .namespace_len = (uint8_t)item->namespace_.len,
+        .uid_len = (uint8_t)item->uid.len,
+        .version_len = (uint8_t)item->version.len
+    };
+    if (whole) {
+        r->name_at = item->name_at;
+        r->namespace_at = item->namespace_at;
+        r->uid_at = item->uid_at;
+        r->version_at = item->version_at;
+    } else {
+        r->reason = (uint8_t)reason_for(s, item, sink);
+        write_identity(s, item, r);
+    }
+    kinf_arena_take(s, at, whole ? sink->wanted : identity_size(r));
+    return at;
+}
+
+int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
+                       const struct kinf_sink *sink, bool by_bytes,
+                       kinf_idx *entry, kinf_idx *record)
+{
+    uint32_t hash = key_hash(s, item->namespace_, item->name);
+    uint32_t identity = identity_cost(item->name.len + item->namespace_.len +
+                                      item->uid.len);
+    uint32_t cost = arena_cost(sink->wanted);
+    kinf_idx at = find_hashed(s, hash, item->namespace_, item->name);
+    uint32_t old = at != KINF_NONE ? entry_cost(s, &s->entries[at]) : 0;
+    bool whole = item->broken == KINF_OK && sink->ptr != NULL &&
+                 sink->wanted <= s->object_bytes &&
+                 admits(s, old, cost > identity ? cost : identity);
+
+    KINF_ASSERT(s->reserved);
+    s->reserved = false;
+    *entry = at;
+    if (at != KINF_NONE) {
+        s->entries[at].generation = s->generation;
+        if (is_same(s, &s->entries[at], item, sink, whole, by_bytes))
+            return STORE_SAME;
+    } else if (pool_full(&s->entry_pool) ||
+               (!whole && !admits(s, 0, identity))) {
+        return STORE_NO_ENTRY;
+    } else {
+        at = take_entry(s, hash);
+    }
+    *entry = at;
+    *record = make_record(s, item, sink, at, whole);
+    set_newest(s, at, *record, false);
+    return STORE_TAKEN;
+}
+
+kinf_idx kinf_store_receive_delete(struct kinf_store *s,
+                                   const struct kinf_item *item)
+{
+    kinf_idx at = kinf_store_find(s, item->namespace_, item->name);
+
+    if (at == KINF_NONE || s->entries[at].gone)
+        return (kinf_idx)KINF_NONE;
+    s->entries[at].generation = s->generation;
+    set_newest(s, at, s->entries[at].newest, true);
+    return at;
+}
+
+/* ---- generations -------------------------------------------------------- */
+
+int kinf_store_new_generation(struct kinf_store *s)
+{
+    if (s->generation < UINT16_MAX) {
+        s->generation++;
+        return KINF_OK;
+    }
+    for (uint32_t i = 0; i < CONFIG_KINF_POLL_ENTRIES; i++) {
+        if (s->clear_at == s->entry_pool.high) {
+            s->clear_at = 0;
+            s->generation = 1;
+            return KINF_OK;
+        }
+        s->entries[s->clear_at++].generation = 0;
+    }
+    return KINF_ERR_AGAIN;
+}
+
+void kinf_store_stamp(struct kinf_store *s, kinf_idx entry)
+{
+    s->entries[entry].generation = s->generation;
+}
+
+/* ---- applying ----------------------------------------------------------- */
+
+void kinf_store_apply(struct kinf_store *s, kinf_idx entry, kinf_idx record)
+{
+    struct kinf_entry *e = &s->entries[entry];
+    kinf_idx old = e->current;
+
+    if (record != KINF_NONE)
+        store_ref(s, record);
+    e->current = record;
+    kinf_index_update(s, entry);
+    if (old != KINF_NONE)
+        kinf_store_unref(s, old);
+}
+
+void kinf_store_sweep(struct kinf_store *s, kinf_idx entry)
+{
+    set_newest(s, entry, s->entries[entry].newest, true);
+    kinf_store_apply(s, entry, (kinf_idx)KINF_NONE);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* get.c - one GET beside the informers, its body handed on piece by piece. */
+#define KINF_FILE 24
+#include "base/assert.h"
+#include "base/deadline.h"
+#include "base/span.h"
+#include "session.h"
+#include "wire/http_request.h"
+#include "wire/http_response.h"
+
+static void finish(struct kinf_session *s, int err, struct kinf_span message)
+{
+    struct kinf_get *get = s->gets;
+    int status = get->status;
+
+    s->gets = get->next;
+    if (s->gets == NULL)
+        s->get_step = NULL;
+    kinf_session_release(s, &get->lease);
+    get->end(get->ctx, err, status, message);
+}
+
+static int send_get(struct kinf_session *s, struct kinf_get *get)
+{
+    struct kinf_span accept = get->accept;
+
+    if (accept.len == 0)
+        accept = KINF_SPAN("application/json");
+    get->sent = true;
+    get->progress_ms = s->k->now_ms;
+    kinf_session_begin(s);
+    kinf_http_request_add(&s->u.request, get->path, KINF_PART_PLAIN);
+    return kinf_session_start(s, accept, get->port);
+}
+
+static int take_head(struct kinf_session *s, struct kinf_get *get)
+{
+    const struct kinf_http_response *r = &s->u.answer.response;
+
+    get->status = r->status;
+    if (r->status != 200)
+        return kinf_status_error(r->status, false);
+    return r->json ? KINF_OK : KINF_ERR_HTTP_TYPE;
+}
+
+/* One step. Positive: the answer is whole, or enough was seen. */
+static int step(struct kinf_session *s, struct kinf_get *get)
+{
+    struct kinf_span body = { NULL, 0 };
+    int event;
+
+    if (!get->sent)
+        return send_get(s, get);
+    event = kinf_session_next(s, &body);
+    if (event != KINF_ERR_AGAIN)
+        get->progress_ms = s->k->now_ms;
+    switch (event) {
+    case KINF_ERR_AGAIN: /* up to the head the session has its own deadlines */
+        return get->status != 0 && deadline_passed(get->progress_ms +
+                                                       CONFIG_KINF_BODY_MS,
+                                                   s->k->now_ms)
+                   ? KINF_ERR_TIMEOUT
+                   : KINF_ERR_AGAIN;
+    case SESSION_HEAD:
+        return take_head(s, get);
+    case SESSION_BODY:
+        kinf_session_consume(s, body.len);
+        return get->body != NULL && get->body(get->ctx, body) != KINF_OK
+                   ? SESSION_END
+                   : KINF_OK;
+    default:
+        return event;
+    }
+}
+
+static void get_step(struct kinf_session *s)
+{
+    struct kinf_get *get = s->gets;
+    int err = kinf_session_lease(s, &get->lease);
+
+    while (err == KINF_OK)
+        err = step(s, get);
+    if (err == KINF_ERR_AGAIN)
+        return;
+    if (err > 0)
+        finish(s, KINF_OK, (struct kinf_span){ "", 0 });
+    else
+        finish(s, err, kinf_session_reason(s));
+}
+
+void kinf_session_get(struct kinf_session *s, struct kinf_get *get)
+{
+    struct kinf_get **end = &s->gets;
+
+    get->next = NULL;
+    get->lease = (struct kinf_lease){ .waiting = false };
+    get->status = 0;
+    get->sent = false;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = get;
+    s->get_step = get_step;
+    kinf_wake(s->k);
+}

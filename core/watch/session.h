@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.h - one connection to the API server, leased to whoever has a
+ * request: HTTP over a transport.
+ *
+ *   CLOSED -> OPENING -> SENDING -> HEAD -> BODY -> IDLE -> SENDING ...
+ *
+ * The owner of the lease builds u.request, starts it and pulls: the head, body
+ * pieces, the end. Each phase up to the head has its own deadline; how long a
+ * body may take is the reflector's to say. A kept connection that turns out to
+ * be dead before the first byte of an answer is opened anew once. */
+#ifndef KINF_WATCH_SESSION_H
+#define KINF_WATCH_SESSION_H
+
+#include "base/span.h"
+#include "kinformer.h"
+
+enum session_event { SESSION_HEAD = 1, SESSION_BODY, SESSION_END };
+
+/* KINF_OK: it is ours until released. KINF_ERR_AGAIN: in line. */
+int kinf_session_lease(struct kinf_session *s, struct kinf_lease *lease);
+/* Leaves the session or its line. */
+void kinf_session_release(struct kinf_session *s, struct kinf_lease *lease);
+
+/* Begins a request: host, agent and token follow what the caller adds to
+ * u.request between _begin ("GET " is written) and _start. Returns KINF_OK or
+ * KINF_ERR_CREDENTIALS. */
+void kinf_session_begin(struct kinf_session *s);
+int kinf_session_start(struct kinf_session *s, struct kinf_span accept,
+                       char port[11]);
+
+/* Goes on. Returns an event, KINF_ERR_AGAIN or an error, after which the
+ * connection is closed. SESSION_BODY: *body is unread body; it is given again
+ * until it is consumed. */
+int kinf_session_next(struct kinf_session *s, struct kinf_span *body);
+void kinf_session_consume(struct kinf_session *s, size_t count);
+void kinf_session_close(struct kinf_session *s);
+
+/* Error code of an HTTP status that is not 200. */
+int kinf_status_error(int http_status, bool version_ahead);
+/* Milliseconds of the answer's Retry-After, 0 if there is none. */
+uint32_t kinf_session_retry_after(const struct kinf_session *s);
+/* Why the transport failed, in words. */
+struct kinf_span kinf_session_reason(const struct kinf_session *s);
+/* Milliseconds the session can sleep. */
+uint32_t kinf_session_wait(const struct kinf_session *s);
+
+#endif
