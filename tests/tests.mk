@@ -60,9 +60,11 @@ HOST_ARCHIVES := $(addprefix $(O)/unit-gcc/, \
 INC_tests_linux := $(INC_linux)
 INC_tests_port  := $(INC_linux)
 
-# Folders of suites beside tests/unit; those in need of more have a fragment
-# of their own, which says so by naming itself here first.
-HOST_FOLDERS := $(filter-out unit size,$(patsubst tests/%/,%, \
+# tests/sim, the simulated world, needs core alone.
+$(foreach f,unit-gcc unit-clang,$(call c_tests,$(f),sim,$(O)/$(f)/libcore.a))
+
+# All other folders of suites in C.
+HOST_FOLDERS := $(filter-out unit sim size,$(patsubst tests/%/,%, \
     $(sort $(dir $(wildcard tests/*/test_*.c)))))
 $(foreach d,$(HOST_FOLDERS),$(call c_tests,unit-gcc,$(d),$(HOST_ARCHIVES)))
 

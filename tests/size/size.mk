@@ -35,11 +35,13 @@ $(O)/report/ram.json: $(O)/$(RAM_FLAVOUR)/obj/tests/size/ram_pools.o \
     tests/size/report.py FORCE
 	@$(PYTHON) tests/size/report.py ram $@ $< tests/size/ram_pools.c $(RAM_NM)
 
+ifeq ($(BOARD),linux)
 size:
 	@.ci/deps.sh $(DEPS_SIZE)
 	$(MAKE_AGAIN) size-built
 size-built: $(O)/m4/smallest.map $(O)/m4-assert/smallest.map
 	@$(PYTHON) tests/size/report.py size $(O)/report/size.json $^
+endif
 
 ram_report:
 	$(MAKE_AGAIN) $(O)/report/ram.json

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What all bare-metal boards share. A board.mk states its facts, then includes
+# this file:
+#
+#   CROSS       prefix of the compiler        CPU_FLAGS  for it
+#   LDSCRIPT    linker script                 FAMILY     folders it shares
+#   MACHINE     QEMU's name of it             NIC        QEMU's network card
+#   RAM_MAX     bytes, all in                 FLASH_MAX  bytes, all in
+#
+# The flavour has the board's name: make BOARD=x gives $(O)/x/firmware.elf.
+
+DEPS_RUN   := board jsmn mbedtls lwip go
+DEPS_BOARD := board jsmn mbedtls lwip
+
+FW_CONFIG := $(O)/$(BOARD)/config.h
+FW_FLAGS  := $(CPU_FLAGS) -Os -g -fstack-usage -fcallgraph-info=su \
+    --specs=nano.specs
+
+$(call flavour,$(BOARD),$(CROSS)gcc,$(FW_FLAGS),$(FW_CONFIG),firmware)
+$(call mbedtls,$(BOARD))
+$(call lwip,$(BOARD))
+
+# A board is compiled as port/lwip is: its driver speaks to lwIP's netif.
+FW_DIRS := boards/$(BOARD) $(FAMILY)
+FW_SRC  := $(sort $(wildcard $(addsuffix /*.c,$(FW_DIRS))))
+FW_PORT := $(sort $(wildcard port/lwip/*.c port/mbedtls/*.c))
+$(foreach d,$(FW_DIRS),$(eval \
+    INC_$(notdir $(d)) := $(addprefix -I,$(FW_DIRS)) $(INC_lwip) $(INC_mbedtls)))
+
+FIRMWARE := $(O)/$(BOARD)/firmware.elf
+
+$(FIRMWARE) $(FIRMWARE:.elf=.map) &: \
+    $(call objects,$(BOARD),$(FW_SRC) $(FW_PORT) $(CORE_SRC)) \
+    $(O)/$(BOARD)/libmbedtls.a $(O)/$(BOARD)/liblwip.a $(LDSCRIPT)
+	@echo '  LD      $(FIRMWARE)'
+	@$(CROSS)gcc $(CPU_FLAGS) --specs=nano.specs --specs=nosys.specs \
+	    -nostartfiles -Wl,--gc-sections -T $(LDSCRIPT) \
+	    -Wl,-Map=$(FIRMWARE:.elf=.map) -Wl,--fatal-warnings \
+	    $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -lc -lgcc \
+	    -Wl,--end-group -o $(FIRMWARE)
+	@$(PYTHON) boards/budget.py $(FIRMWARE:.elf=.map) $(RAM_MAX) $(FLASH_MAX)
+
+firmware: deps-board
+	$(MAKE_AGAIN) $(FIRMWARE)
+all: firmware
+
+.PHONY: firmware
+
+# ---- what it costs ---------------------------------------------------------
+
+REPORT := $(O)/report/$(BOARD).json
+
+size: deps-board
+	$(MAKE_AGAIN) $(FIRMWARE)
+	@$(PYTHON) boards/budget.py $(FIRMWARE:.elf=.map) $(RAM_MAX) \
+	    $(FLASH_MAX) $(REPORT)
+
+debug:
+	@.ci/deps.sh debug
+	$(MAKE_AGAIN) $(FIRMWARE)
+	@echo 'start it with: make BOARD=$(BOARD) run QEMU_MORE="-S -gdb tcp:127.0.0.1:1234"'
+	gdb-multiarch -ex 'target remote 127.0.0.1:1234' $(FIRMWARE)
+
+.PHONY: size debug
