@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Core builds without this Makefile: by one line, by CMake, and its files for
+Zephyr and ESP-IDF say what those SDKs' tools would read."""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, "tests")
+import kconfiglib  # noqa: E402
+import tap  # noqa: E402
+
+HERE = os.environ["TMPDIR"]
+JSMN = os.path.abspath(os.environ.get("JSMN_DIR", "build/src/jsmn"))
+ROOT = os.getcwd()
+CORE = sorted(glob.glob("core/*.c") + glob.glob("core/*/*.c"))
+HOOK = ("#include <stdlib.h>\n#include <kinformer.h>\n"
+        "void kinf_assert_failed(unsigned file, unsigned line)\n"
+        "{\n    (void)file;\n    (void)line;\n    abort();\n}\n")
+
+
+def sh(*command):
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def cmake(name, text, *options):
+    """Configures and builds a project of this text; the run that counts."""
+    folder = f"{HERE}/{name}"
+    write(folder + "/CMakeLists.txt", text)
+    run = sh("cmake", "-S", folder, "-B", folder + "/b", *options)
+    if run.returncode == 0:
+        run = sh("cmake", "--build", folder + "/b")
+    return run, folder + "/b/"
+
+
+class Builds(unittest.TestCase):
+    def works(self, program):
+        run = sh(program)
+        self.assertEqual((0, "add a\nadd b\n"), (run.returncode, run.stdout))
+
+    def test_a_plain_list_of_files_will_do(self):
+        hook = write(HERE + "/hook.c", HOOK)
+        run = sh("cc", "-Icore/include", "-Icore", "-I" + JSMN, *CORE, hook,
+                 "tests/house/installed.c", "-o", HERE + "/plain")
+        self.assertEqual(0, run.returncode, run.stdout)
+        self.works(HERE + "/plain")
+
+    def test_cmake_takes_core_as_a_folder(self):
+        hook = write(HERE + "/hook.c", HOOK)
+        config = write(HERE + "/sizes.h", "#define CONFIG_KINF_OBJECTS 5\n")
+        run, out = cmake(
+            "folder", "cmake_minimum_required(VERSION 3.13)\nproject(u C)\n"
+            f"add_subdirectory({ROOT}/core core)\n"
+            f"add_executable(user {ROOT}/tests/house/installed.c {hook})\n"
+            "target_link_libraries(user PRIVATE kinformer::core)\n",
+            f"-DKINFORMER_JSMN_DIR={JSMN}", f"-DKINFORMER_CONFIG={config}")
+        self.assertEqual(0, run.returncode, run.stdout)
+        self.works(out + "user")
+
+    def recorded(self, name, folder, stubs):
+        """Includes an SDK's CMakeLists.txt with stand-ins for its commands;
+        what those were given."""
+        record = f"{HERE}/{name}.txt"
+        run, _ = cmake(
+            name, "cmake_minimum_required(VERSION 3.13)\n"
+            "project(u NONE)\nset(CONFIG_KINFORMER y)\n"
+            + "".join(f"function({s})\n    string(JOIN \" \" a ${{ARGV}})\n"
+                      f"    file(APPEND {record} \"{s} ${{a}}\\n\")\n"
+                      "endfunction()\n" for s in stubs)
+            + f"include({ROOT}/{folder}/CMakeLists.txt)\n",
+            f"-DKINFORMER_JSMN_DIR={JSMN}")
+        self.assertEqual(0, run.returncode, run.stdout)
+        with open(record, encoding="utf-8") as f:
+            return f.read()
+
+    def says_all_of_core(self, text):
+        for path in CORE:
+            self.assertIn("/" + path, text)
+        self.assertIn("/core/include", text)
+        self.assertIn("CONFIG_KINF_ASSERT=0", text)
+
+    def test_zephyr_files_parse(self):
+        with open("port/zephyr/zephyr/module.yml", encoding="utf-8") as f:
+            keys = dict(re.findall(r"^ *(\w+): *(\S+)$", f.read(),
+                                   re.MULTILINE))
+        self.assertTrue(os.path.exists(
+            f"port/zephyr/{keys['cmake']}/CMakeLists.txt"))
+        self.same_symbols("port/zephyr/" + keys["kconfig"])
+        self.says_all_of_core(self.recorded(
+            "zephyr", "port/zephyr",
+            ["zephyr_library_named", "zephyr_library_sources",
+             "zephyr_include_directories",
+             "zephyr_library_include_directories",
+             "zephyr_compile_definitions"]))
+
+    def test_esp_idf_files_parse(self):
+        self.same_symbols("port/esp-idf/Kconfig")
+        self.says_all_of_core(self.recorded(
+            "idf", "port/esp-idf",
+            ["idf_component_register", "target_compile_definitions"]))
+
+    def same_symbols(self, path):
+        names = [{s.name for s in kconfiglib.Kconfig(p).unique_defined_syms}
+                 for p in ("Kconfig", path)]
+        self.assertEqual(names[0], names[1])
+
+
+if __name__ == "__main__":
+    tap.main()
