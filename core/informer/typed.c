@@ -72,8 +72,9 @@ static int fill(const struct kinf_field *field, struct kinf_value value,
     return KINF_ERR_TYPE;
 }
 
-int kinf_decode(const struct kinf_object *object, const struct kinf_field *table,
-                size_t count, void *out, size_t out_size)
+int kinf_decode(const struct kinf_object *object,
+                const struct kinf_field *table, size_t count, void *out,
+                size_t out_size)
 {
     struct kinf_value value;
     int first = KINF_OK, err;

@@ -157,7 +157,7 @@ static void test_a_full_queue_refuses_new_keys_only(void **state)
     free(f.memory);
 }
 
-static void test_a_key_is_held_by_the_queue_and_may_be_of_any_bytes(void **state)
+static void test_a_key_is_of_any_bytes_and_the_queues_own(void **state)
 {
     struct fixture f = queue_of(SLOTS, KEY, DEFAULTS);
     char key[] = "ab\0c", longest[KEY] = "0123456789a";
@@ -729,8 +729,7 @@ int main(void)
         cmocka_unit_test(test_keys_come_in_the_order_of_their_adds),
         cmocka_unit_test(test_added_while_processed_comes_again_after_done),
         cmocka_unit_test(test_a_full_queue_refuses_new_keys_only),
-        cmocka_unit_test(
-            test_a_key_is_held_by_the_queue_and_may_be_of_any_bytes),
+        cmocka_unit_test(test_a_key_is_of_any_bytes_and_the_queues_own),
         cmocka_unit_test(test_the_earlier_of_two_times_wins),
         cmocka_unit_test(test_a_key_may_wait_while_it_is_queued_and_processed),
         cmocka_unit_test(test_what_came_due_first_is_queued_first),
