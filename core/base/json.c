@@ -296,6 +296,10 @@ static bool same(struct kinf_span raw, struct kinf_span text, bool escaped)
     size_t at = 0;
     int n;
 
+    /* Most names that differ do so at once. */
+    if (raw.len > 0 && text.len > 0 && raw.ptr[0] != text.ptr[0] &&
+        raw.ptr[0] != '\\' && text.ptr[0] != '\\')
+        return false;
     while ((n = kinf_read_string(&r, piece, sizeof(piece))) > 0) {
         for (int i = 0; i < n; i++) {
             if (escaped && at < text.len && text.ptr[at] == '\\')
