@@ -186,15 +186,15 @@ fetch_source()
 }
 
 # cmocka for another processor, unpacked beside its compiler: the machine's set
-# of foreign architectures stays as it is.
+# of foreign architectures stays as it is. Debian 12's runs with the C library
+# of both releases.
 fetch_cmocka()
 {
     arch=$1
     [ ! -f "$SRC/cmocka-$arch/usr/include/cmocka.h" ] || return 0
-    release=$(. /etc/os-release && echo "$VERSION_CODENAME")
     set -- -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
         -o Dir::State::status=/dev/null
-    own_apt_begin "$arch" deb "$release" "$@"
+    own_apt_begin "$arch" deb bookworm "$@"
     say "fetching cmocka for $arch"
     rm -rf "$SRC/.new" "${SRC:?}/cmocka-$arch"
     mkdir -p "$SRC/.new/tree"
