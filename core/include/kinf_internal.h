@@ -294,6 +294,7 @@ struct kinf_reflector {
     kinf_idx fetching;      /* entry that is fetched */
     uint8_t silent, cut_streams, receiving;
     char key[320];          /* of the entry being fetched */
+    bool awake;        /* points in time are set */
     bool shared;       /* single requests use the watch's session */
     bool listing;      /* between a list's first request and its end */
     bool want_list;    /* repair or verification */

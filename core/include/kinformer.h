@@ -360,8 +360,9 @@ enum kinf_mode {
  * KINF_SIZES_DEFAULT. */
 struct kinf_sizes {
     uint32_t objects;      /* keys; 1 .. 65,000 with 16-bit indexes */
-    uint32_t object_bytes; /* largest object as kept, 256 or more */
-    uint32_t arena_bytes;  /* payloads; at least 2 x object_bytes + 64 */
+    uint32_t object_bytes; /* largest object as kept, at least
+                              CONFIG_KINF_IDENTITY_BYTES */
+    uint32_t arena_bytes;  /* payloads; at least 2 x object_bytes + 32 */
     uint32_t fifo;         /* deltas between wire and store, 1 or more */
     uint32_t every;        /* handlers in "every" mode at one time */
     uint32_t ring;         /* undelivered notifications of each of them */

@@ -47,9 +47,10 @@ static bool sweep(struct kinf_informer *inf, const struct kinf_delta *d,
         kinf_idx at = (kinf_idx)inf->sweep_at++;
         struct kinf_entry *e = &s->entries[at];
 
-        if (!store_has(s, at) || e->current == NONE || e->queued > 0 ||
-            e->generation == d->generation)
+        if (!store_has(s, at) || e->current == NONE ||
+            e->generation >= d->generation)
             continue;
+        KINF_ASSERT(e->queued == 0); /* what was queued has stamped it */
         inf->counters.swept++;
         change(inf, at, NONE, true);
         kinf_store_settle(s, at);

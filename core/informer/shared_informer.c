@@ -90,9 +90,7 @@ static void check_sizes(const struct kinf_informer_config *config)
     size_t records = KINF_RECORDS_(z->objects, z->fifo, z->every, z->ring);
 
     KINF_ASSERT(z->objects > 0 && z->fifo > 0);
-    KINF_ASSERT(z->object_bytes >= 256);
-    KINF_ASSERT(z->object_bytes >= CONFIG_KINF_IDENTITY_BYTES ||
-                CONFIG_KINF_INDEX_BITS == 16);
+    KINF_ASSERT(z->object_bytes >= CONFIG_KINF_IDENTITY_BYTES);
     KINF_ASSERT(records < KINF_NONE && z->postings < KINF_NONE);
     KINF_ASSERT((kinf_off)z->object_bytes == z->object_bytes);
     KINF_ASSERT(z->arena_bytes >= arena_least(z));

@@ -9,7 +9,7 @@
 #include "base/pool.h"
 #include "indexer.h"
 
-#define LONGEST_VERSION 20u /* of a 64-bit number */
+#define UID_BYTES 36u /* a UUID; longer ones are not kept */
 
 /* ---- keys --------------------------------------------------------------- */
 
@@ -100,11 +100,11 @@ static uint32_t identity_size(const struct kinf_record *r)
            r->version_len;
 }
 
-/* An identity counts with room for the longest version, so that a newer one
- * always fits in its stead. */
-static uint32_t identity_cost(size_t texts)
+/* An identity counts with room for any uid and the longest version, so that a
+ * newer one of the same key always fits in its stead. */
+static uint32_t identity_cost(size_t key_len)
 {
-    return arena_cost((uint32_t)texts + LONGEST_VERSION);
+    return arena_cost((uint32_t)key_len + UID_BYTES + KINF_VERSION_MAX);
 }
 
 static uint32_t entry_cost(const struct kinf_store *s,
@@ -116,11 +116,15 @@ static uint32_t entry_cost(const struct kinf_store *s,
     if (e->newest == KINF_NONE || (e->gone && !s->keep_gone))
         return 0;
     r = &s->records[e->newest];
-    identity = identity_cost((size_t)r->name_len + r->namespace_len +
-                             r->uid_len);
+    identity = identity_cost((size_t)r->name_len + r->namespace_len);
     if (e->gone || r->reason != KINF_WHOLE || arena_cost(r->size) < identity)
         return identity;
     return arena_cost(r->size);
+}
+
+uint32_t kinf_store_cost(const struct kinf_store *s, kinf_idx entry)
+{
+    return entry_cost(s, &s->entries[entry]);
 }
 
 static bool admits(const struct kinf_store *s, uint32_t old, uint32_t cost)
@@ -169,7 +173,8 @@ void kinf_store_unref(struct kinf_store *s, kinf_idx record)
     if (r->refs == 0) {
         kinf_arena_free(s, record);
         kinf_pool_give(&s->record_pool, record);
-    } else if (r->refs == 1 && r->shrink) {
+    } else if (r->refs == 1 && r->shrink &&
+               s->entries[r->entry].newest == record) {
         shrink(s, record);
     }
 }
@@ -331,8 +336,8 @@ static kinf_idx make_record(struct kinf_store *s, const struct kinf_item *item,
     struct kinf_record *r = &s->records[at];
 
     KINF_ASSERT(item->name.len <= 255 && item->namespace_.len <= 255);
-    KINF_ASSERT(item->uid.len <= 255 &&
-                item->version.len <= KINF_VERSION_MAX);
+    KINF_ASSERT(item->uid.len <= UID_BYTES);
+    KINF_ASSERT(item->version.len <= KINF_VERSION_MAX);
     *r = (struct kinf_record){
         .entry = entry, .size = sink->wanted,
         .name_len = (uint8_t)item->name.len,
@@ -358,8 +363,7 @@ int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
                        kinf_idx *entry, kinf_idx *record)
 {
     uint32_t hash = key_hash(s, item->namespace_, item->name);
-    uint32_t identity = identity_cost(item->name.len + item->namespace_.len +
-                                      item->uid.len);
+    uint32_t identity = identity_cost(item->name.len + item->namespace_.len);
     uint32_t cost = arena_cost(sink->wanted);
     kinf_idx at = find_hashed(s, hash, item->namespace_, item->name);
     uint32_t old = at != KINF_NONE ? entry_cost(s, &s->entries[at]) : 0;

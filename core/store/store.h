@@ -85,6 +85,8 @@ static inline bool store_has(const struct kinf_store *s, uint32_t entry)
 void kinf_store_view(const struct kinf_store *s, kinf_idx record,
                      struct kinf_object *out);
 bool kinf_store_same_uid(const struct kinf_store *s, kinf_idx a, kinf_idx b);
+/* What the key takes in the arena once all that is queued is applied. */
+uint32_t kinf_store_cost(const struct kinf_store *s, kinf_idx entry);
 /* Would an object of this size now be taken for this entry? */
 bool kinf_store_fits(const struct kinf_store *s, kinf_idx entry,
                      uint32_t size);

@@ -185,7 +185,7 @@ static void check_item(struct kinf_item *item)
         item->broken = KINF_ERR_NO_IDENTITY;
         item->key_too_long = true;
     }
-    if (item->uid.len > 255) {
+    if (item->uid.len > 36) { /* a UUID */
         item->uid.len = 0;
         item->broken = item->broken != 0 ? item->broken : KINF_ERR_UNREADABLE;
     }
@@ -358,8 +358,10 @@ static uint32_t watch_seconds(const struct kinf_informer *inf)
 static int begin_list(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
-    int err = kinf_store_new_generation(&inf->store);
+    int err = KINF_ERR_AGAIN;
 
+    if (inf->store.generation < UINT16_MAX || fifo_len(&inf->fifo) == 0)
+        err = kinf_store_new_generation(&inf->store);
     if (err != KINF_OK)
         return err;
     r->listing = true;
@@ -545,7 +547,7 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
     if (denied(err)) {
         r->denied = true;
         return CONFIG_KINF_DENIED_MS +
-               random_of(inf) % (CONFIG_KINF_DENIED_MS / 4);
+               random_of(inf) % (uint32_t)(CONFIG_KINF_DENIED_MS / 4);
     }
     wait = lasted ? random_of(inf) % (inf->k->config->spread_ms > 0
                                           ? inf->k->config->spread_ms
@@ -620,6 +622,14 @@ static int end_answer(struct kinf_informer *inf)
     return err;
 }
 
+/* How long nothing whole may come. */
+static uint32_t idle_ms(const struct kinf_reflector *r)
+{
+    if (!r->listing)
+        return CONFIG_KINF_IDLE_MS;
+    return is_stream(r) ? CONFIG_KINF_STREAM_MS : CONFIG_KINF_BODY_MS;
+}
+
 /* How long the request that runs may still go without progress; only asked
  * when the source has nothing for us. */
 static int check_deadlines(struct kinf_informer *inf)
@@ -627,10 +637,7 @@ static int check_deadlines(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     struct kinf_exchange *x = &r->main;
     uint32_t now = now_of(inf);
-    uint32_t idle = is_watch(r) || (is_stream(r) && !r->listing)
-                        ? CONFIG_KINF_IDLE_MS
-                    : is_stream(r) ? CONFIG_KINF_STREAM_MS
-                                   : CONFIG_KINF_BODY_MS;
+    uint32_t idle = idle_ms(r);
 
     if (!x->opened)
         return KINF_ERR_AGAIN; /* the session has its own */
@@ -834,6 +841,8 @@ static void take_fetched(struct kinf_informer *inf)
     check_item(&x->item);
     if (entry == NONE || s->entries[entry].gone || x->item.broken != KINF_OK)
         return;
+    if (r->listing || s->entries[entry].generation != s->generation)
+        return; /* a list may be finding out that it is gone */
     kinf_store_view(s, s->entries[entry].newest, &held);
     if (held.reason == KINF_WHOLE || !span_equal(held.uid, x->item.uid) ||
         !span_equal(held.resource_version, x->item.version))
@@ -1070,12 +1079,29 @@ void kinf_reflector_init(struct kinf_informer *inf)
     r->shared = single == c->session;
 }
 
+/* A point long past would come to lie in the future when the clock has gone
+ * half round: what is past is brought up to now. */
+static void keep_recent(struct kinf_informer *inf)
+{
+    struct kinf_reflector *r = &inf->reflector;
+    uint32_t *const points[] = { &r->retry_at_ms, &r->repair_at_ms,
+                                 &r->probe_at_ms, &r->stream_at_ms,
+                                 &r->aside_at_ms };
+    uint32_t now = now_of(inf);
+
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+        if (!r->awake || deadline_passed(*points[i], now))
+            *points[i] = now;
+    r->awake = true;
+}
+
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
 {
     int main = KINF_OK, aside = KINF_OK;
     uint32_t before = inf->counters.events;
-    uint64_t steps = events + 64;
+    uint32_t steps = events + 64;
 
+    keep_recent(inf);
     while (steps-- > 0 && inf->counters.events - before < events &&
            (main == KINF_OK || aside == KINF_OK) && !inf->stopping) {
         if (main == KINF_OK) {
@@ -1100,9 +1126,7 @@ static uint32_t read_wait(const struct kinf_informer *inf)
         return by_turns(inf) ? CONFIG_KINF_TURN_STUCK_MS : UINT32_MAX;
     if (!x->opened)
         return UINT32_MAX; /* the session knows */
-    wait = deadline_left(x->event_ms + (r->listing ? CONFIG_KINF_BODY_MS
-                                                   : CONFIG_KINF_IDLE_MS),
-                         now);
+    wait = deadline_left(x->event_ms + idle_ms(r), now);
     if (x->in_object)
         wait = earlier_ms(wait, deadline_left(x->object_ms +
                                                   CONFIG_KINF_OBJECT_MS, now));
