@@ -14,9 +14,9 @@
 
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_NO_STD_FUNCTIONS
-#define MBEDTLS_PLATFORM_MEMORY
-#define MBEDTLS_MEMORY_BUFFER_ALLOC_C
-#define MBEDTLS_MEMORY_DEBUG /* the arena's high-water mark */
+#define MBEDTLS_PLATFORM_MEMORY /* arena.c */
+#define MBEDTLS_PLATFORM_CALLOC_MACRO kinf_mbedtls_calloc
+#define MBEDTLS_PLATFORM_FREE_MACRO kinf_mbedtls_free
 #define MBEDTLS_HAVE_ASM
 
 /* mbedtls_time_t kinf_mbedtls_time(mbedtls_time_t *): wall time in seconds,
@@ -36,8 +36,11 @@
 #define MBEDTLS_PLATFORM_SNPRINTF_MACRO snprintf /* in text nobody links */
 #ifndef __ASSEMBLER__
 void kinf_mbedtls_exit(int status);
+#include <stddef.h>
 #include <stdio.h>
 #include <time.h>
+void *kinf_mbedtls_calloc(size_t count, size_t size);
+void kinf_mbedtls_free(void *ptr);
 time_t kinf_mbedtls_time(time_t *now);
 #endif
 
