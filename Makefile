@@ -109,7 +109,8 @@ $(O)/%/config.h: FORCE
 
 include port/mbedtls/mbedtls.mk
 include $(filter-out port/mbedtls/mbedtls.mk,$(wildcard port/*/*.mk))
-include boards/linux/board.mk boards/linux/install.mk
+include boards/linux/board.mk
+include $(filter-out %/board.mk,$(wildcard boards/linux/*.mk))
 ifneq ($(BOARD),linux)
 include boards/$(BOARD)/board.mk
 endif

@@ -19,6 +19,12 @@
 #ifndef CONFIG_KINF_TLS_OUT_BYTES
 #define CONFIG_KINF_TLS_OUT_BYTES 2048 /* largest record sent */
 #endif
+#ifndef CONFIG_KINF_TLS_ARENA_BYTES
+#define CONFIG_KINF_TLS_ARENA_BYTES 27648 /* all memory of one connection */
+#endif
+#ifndef CONFIG_KINF_TLS_MAX_OPS
+#define CONFIG_KINF_TLS_MAX_OPS 250 /* in one slice of a handshake */
+#endif
 #ifndef CONFIG_KINF_TLS_RSA
 #define CONFIG_KINF_TLS_RSA 1 /* servers and authorities with RSA keys */
 #endif
@@ -34,6 +40,9 @@
 
 /* ---- sizes -------------------------------------------------------------- */
 
+#if CONFIG_KINF_TLS_OUT_BYTES > CONFIG_KINF_TLS_IN_BYTES
+#error "CONFIG_KINF_TLS_OUT_BYTES is at most CONFIG_KINF_TLS_IN_BYTES"
+#endif
 #define MBEDTLS_SSL_IN_CONTENT_LEN CONFIG_KINF_TLS_IN_BYTES
 #define MBEDTLS_SSL_OUT_CONTENT_LEN CONFIG_KINF_TLS_OUT_BYTES
 #define MBEDTLS_ECP_WINDOW_SIZE 4

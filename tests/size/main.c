@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the smallest firmware with one informer, to be linked and measured,
  * never run: one handler, one session, and a port that does nothing. What the
- * linker keeps of core is what such a firmware pays for it. */
+ * linker keeps of core is what such a firmware pays for it. WITH_TLS puts
+ * port/mbedtls between the two. */
 #include "kinformer.h"
+
+#ifdef WITH_TLS
+#include "mbedtls/kinf_mbedtls.h"
+#endif
 
 static struct kinf kinf;
 static struct kinf_session session;
@@ -143,10 +148,47 @@ static const struct kinf_informer_config informer_config = {
     .session = &session,
 };
 
+#ifdef WITH_TLS
+static struct kinf_mbedtls tls;
+static struct kinf_mbedtls_credentials credentials;
+static uint64_t arena[27648 / 8];
+static char ticket[KINF_MBEDTLS_TICKET_BYTES_FIRMWARE];
+
+static const struct kinf_mbedtls_system tls_system = {
+    .platform = &platform,
+    .arena = arena,
+    .arena_size = sizeof(arena),
+};
+
+static const struct kinf_mbedtls_config tls_config = {
+    .lower = &transport,
+    .credentials = &credentials,
+    .ticket = ticket,
+    .ticket_size = sizeof(ticket),
+};
+
+static void session_init(void)
+{
+    static const char der[] = { 0x30, 0x00 };
+    struct kinf_span roots = { der, sizeof(der) };
+
+    kinf_mbedtls_start(&tls_system);
+    kinf_mbedtls_credentials_init(&credentials);
+    kinf_mbedtls_trust(&credentials, roots, true);
+    kinf_mbedtls_init(&tls, &tls_config);
+    kinf_session_init(&session, &kinf, &kinf_mbedtls_ops, &tls, io, sizeof(io));
+}
+#else
+static void session_init(void)
+{
+    kinf_session_init(&session, &kinf, &transport, NULL, io, sizeof(io));
+}
+#endif
+
 int main(void)
 {
     kinf_init(&kinf, &config);
-    kinf_session_init(&session, &kinf, &transport, NULL, io, sizeof(io));
+    session_init();
     kinf_informer_init(&informer, &kinf, &informer_config);
     kinf_listener_add(&informer, &listener, &handler, NULL, KINF_EVERY, 0);
     kinf_start(&kinf);

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Another architecture: core, port/mbedtls and port/lwip compile and link for
+# a 32-bit RISC-V with picolibc. Nothing is run.
+
+DEPS_TEST += riscv
+
+RISCV_FLAGS := -march=rv32imac -mabi=ilp32 --specs=picolibc.specs
+
+$(call flavour,riscv,riscv64-unknown-elf-gcc,$(RISCV_FLAGS) -Os -DWITH_TLS=1,,firmware)
+$(call mbedtls,riscv)
+
+# The smallest firmware of tests/size, over TLS.
+RISCV_OBJECTS := $(call objects,riscv,$(CORE_SRC) $(TLS_SRC) \
+                   tests/size/main.c) $(O)/riscv/libmbedtls.a
+$(O)/riscv/linked.elf: $(RISCV_OBJECTS)
+	@echo '  LD      $@'
+	@riscv64-unknown-elf-gcc $(RISCV_FLAGS) -nostartfiles -Wl,-e,main \
+	    -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+	    -Wl,--defsym=__heap_start=0 -Wl,--defsym=__heap_end=0 $^ -o $@
+
+TEST_NEEDS += $(O)/riscv/linked.elf
