@@ -49,7 +49,20 @@ struct kinf_item {
 
 struct kinf_http_response {
     uint8_t state; /* enum http_state */
-    int reserved;
+    uint8_t digits;
+    bool keep_alive; /* the connection serves another request */
+    bool json;       /* the content type is application/json */
+    bool chunked, has_length;
+    bool after_cr, line_long;
+    int16_t error;
+    int status;
+    uint32_t retry_after_s;   /* 0: not told */
+    int64_t retry_after_date; /* seconds since 1970, 0: not told */
+    int64_t date;             /* the server's clock, 0: not told */
+    uint64_t left;            /* of the body or of a chunk */
+    uint32_t head_bytes;
+    uint8_t line_len;
+    char line[CONFIG_KINF_HTTP_LINE_BYTES];
 };
 
 /* ---- HTTP request (core/wire/http_request) ------------------------------ */
