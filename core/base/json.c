@@ -354,22 +354,21 @@ static int take_sextet(struct kinf_reader *r, char c, uint8_t *byte)
     }
     r->held = (uint8_t)(r->held - 2);
     *byte = (uint8_t)(r->bits >> r->held);
-    if (r->held == 0)
-        r->bits = 0;
     return 1;
 }
 
-/* The character at the reader's place, which moves behind it. */
-static int next_char(struct kinf_reader *r)
+/* The character at the reader's place, which moves behind it; NUL, which no
+ * base64 has, for what is not one byte. */
+static char next_char(struct kinf_reader *r)
 {
     struct kinf_reader one = { .raw = r->raw, .at = r->at };
 
     if (r->raw.ptr[r->at] != '\\')
         return r->raw.ptr[r->at++];
     if (unescape(&one) < 0 || one.held != 1)
-        return KINF_ERR_TYPE;
+        return '\0';
     r->at = one.at;
-    return (int)one.bits;
+    return (char)one.bits;
 }
 
 int kinf_read_base64(struct kinf_reader *r, void *buf, size_t size)
@@ -382,8 +381,8 @@ int kinf_read_base64(struct kinf_reader *r, void *buf, size_t size)
         return KINF_ERR_TYPE;
     while (r->at < r->raw.len && used < size) {
         struct kinf_reader before = *r;
-        int c = next_char(r);
-        int whole = c < 0 ? c : take_sextet(r, (char)c, &out[used]);
+        char c = next_char(r);
+        int whole = take_sextet(r, c, &out[used]);
 
         if (whole < 0) {
             *r = before;

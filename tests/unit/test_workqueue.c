@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "kinformer.h"
+#include "base/hash.h"
 
 static uint32_t clock_ms;
 static uint32_t seed;
@@ -314,10 +314,12 @@ static void test_base_and_cap_may_be_any_numbers(void **state)
                                         .base_ms = cases[i].base,
                                         .cap_ms = cases[i].cap });
 
-        for (size_t n = 0; n < 4; n++) {
+        for (size_t n = 0; n < 40; n++) { /* from the fourth on the last */
+            uint32_t wait_ms = cases[i].wait[n < 4 ? n : 3];
+
             kinf_workqueue_add_rate_limited(&f.q, text("a"));
-            assert_int_equal(cases[i].wait[n], kinf_workqueue_wait(&f.q));
-            clock_ms += cases[i].wait[n];
+            assert_int_equal(wait_ms, kinf_workqueue_wait(&f.q));
+            clock_ms += wait_ms;
             assert_string_equal("a", next(&f));
             done(&f, "a");
         }
@@ -439,6 +441,52 @@ static void test_failures_are_kept_until_the_slot_is_needed(void **state)
     kinf_workqueue_forget(&f.q, text("z"));
     assert_int_equal(KINF_OK, add(&f, "d"));
     assert_int_equal(KINF_ERR_FULL, add(&f, "e"));
+    free(f.memory);
+}
+
+struct hashed {
+    uint32_t hash, number;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    uint32_t x = ((const struct hashed *)a)->hash;
+    uint32_t y = ((const struct hashed *)b)->hash;
+
+    return x < y ? -1 : x > y;
+}
+
+static void test_two_keys_of_one_hash_are_two(void **state)
+{
+    enum { MANY = 300000 };
+    struct hashed *all = malloc(MANY * sizeof(*all));
+    struct fixture f = queue_of(2, KEY, DEFAULTS);
+    char name[2][KEY];
+    size_t pair = 0;
+    (void)state;
+
+    assert_non_null(all);
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct hash h;
+
+        snprintf(name[0], KEY, "k%u", i % 1000000u);
+        kinf_hash_init(&h, f.q.hash_key);
+        kinf_hash_add(&h, name[0], strlen(name[0]));
+        all[i] = (struct hashed){ (uint32_t)kinf_hash_end(&h), i };
+    }
+    qsort(all, MANY, sizeof(*all), by_hash);
+    while (pair + 1 < MANY && all[pair].hash != all[pair + 1].hash)
+        pair++;
+    assert_true(pair + 1 < MANY);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name[i], KEY, "k%u", all[pair + i].number % 1000000u);
+        assert_int_equal(KINF_OK, add(&f, name[i]));
+    }
+    assert_string_equal(name[0], next(&f));
+    assert_string_equal(name[1], next(&f));
+    done(&f, name[1]);
+    done(&f, name[0]);
+    free(all);
     free(f.memory);
 }
 
@@ -740,6 +788,7 @@ int main(void)
         cmocka_unit_test(test_ten_a_second_after_a_hundred_is_the_default),
         cmocka_unit_test(test_a_debt_of_any_size_does_not_wrap),
         cmocka_unit_test(test_failures_are_kept_until_the_slot_is_needed),
+        cmocka_unit_test(test_two_keys_of_one_hash_are_two),
         cmocka_unit_test(test_shut_down_gives_what_is_there),
         cmocka_unit_test(test_drain_waits_for_what_is_processed_and_dirty),
         cmocka_unit_test(test_done_of_what_is_not_processed_is_an_assertion),
