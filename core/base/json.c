@@ -8,7 +8,7 @@
  *
  * Kept JSON has been checked by the wire; a value of the user's own may be
  * anything, so every step is checked again, against its bounds first. */
-#define KINF_FILE 40
+#define KINF_FILE 50
 #define JSMN_STATIC
 #define JSMN_STRICT
 #include <jsmn.h>

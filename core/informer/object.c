@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* object.c - what can be done with an object in hand: find, copy, its key. */
-#define KINF_FILE 41
+#define KINF_FILE 51
 #include "base/assert.h"
 #include "base/span.h"
 

@@ -4,7 +4,7 @@
  * Nothing is compiled: a selector is read anew for each object, and to its end
  * even when the answer is known, so that KINF_ERR_SYNTAX does not depend on the
  * object. An absent label satisfies "!=" and "notin". */
-#define KINF_FILE 43
+#define KINF_FILE 53
 #include "selector.h"
 
 #include "base/assert.h"

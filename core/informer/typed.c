@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* typed.c - fills C structs from objects by tables of paths. */
-#define KINF_FILE 42
+#define KINF_FILE 52
 #include "base/assert.h"
 #include "base/span.h"
 

@@ -17,7 +17,7 @@
  * What is due is queued at the head of each call, so the order is that of time
  * whoever calls when. Looking up, adding and giving take constant time, waiting
  * the logarithm of how many wait. */
-#define KINF_FILE 44
+#define KINF_FILE 54
 #include "base/assert.h"
 #include "base/deadline.h"
 #include "base/hash.h"

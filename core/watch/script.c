@@ -11,7 +11,7 @@
  * watch is silent, until count is raised. A step with an error plays its body,
  * if any, and then fails: { KINF_REQUEST_WATCH, KINF_ERR_GONE, NULL } is how a
  * script gets to its next list. */
-#define KINF_FILE 45
+#define KINF_FILE 55
 #include "base/assert.h"
 #include "base/span.h"
 #include "wire/json_stream.h"
