@@ -49,19 +49,20 @@ struct kinf_item {
 
 struct kinf_http_response {
     uint8_t state; /* enum http_state */
-    uint8_t digits;
-    bool keep_alive; /* the connection serves another request */
-    bool json;       /* the content type is application/json */
-    bool chunked, has_length;
-    bool after_cr, line_long;
-    int16_t error;
-    int status;
-    uint32_t retry_after_s;   /* 0: not told */
-    int64_t retry_after_date; /* seconds since 1970, 0: not told */
-    int64_t date;             /* the server's clock, 0: not told */
-    uint64_t left;            /* of the body or of a chunk */
-    uint32_t head_bytes;
-    uint8_t line_len;
+    int8_t error;  /* sticky */
+    /* Read by others, from HTTP_HEAD on. */
+    bool keep_alive;          /* the connection serves another request */
+    bool json;                /* the content type is application/json */
+    bool chunked;
+    uint16_t status;
+    uint32_t retry_after_s;   /* 0: none */
+    int64_t retry_after_date; /* seconds since 1970, 0: none */
+    int64_t date;             /* of the server's clock, 0: none */
+    /* Private. */
+    bool has_length, coded, is_text;
+    uint16_t line_len;     /* bytes kept in line, or of a chunk extension */
+    uint32_t header_bytes; /* of the header section, then of the trailers */
+    uint32_t left;         /* bytes of the body or of the chunk to come */
     char line[CONFIG_KINF_HTTP_LINE_BYTES];
 };
 
@@ -86,8 +87,57 @@ struct kinf_http_request {
 
 /* ---- JSON stream (core/wire/json_stream) -------------------------------- */
 
+/* One text: two areas in a row. The first holds the identity of the object
+ * that is read and, behind it, the value that is looked at; the second a list's
+ * version and continue token, or the message of a Status. */
+#define KINF_JSON_PAGE_BYTES (CONFIG_KINF_CONTINUE_BYTES + 64)
+#define KINF_JSON_TEXT_BYTES                                                   \
+    (CONFIG_KINF_IDENTITY_BYTES +                                              \
+     (KINF_JSON_PAGE_BYTES > CONFIG_KINF_MESSAGE_BYTES                         \
+          ? KINF_JSON_PAGE_BYTES                                               \
+          : CONFIG_KINF_MESSAGE_BYTES))
+
 struct kinf_json_stream {
-    uint8_t state; /* enum json_state */
+    const struct kinf_span *keep; /* paths */
+    struct kinf_span kind;
+    uint8_t keep_count;
+    uint8_t mode;       /* enum json_mode */
+    uint8_t state;      /* enum json_state */
+    int8_t error;       /* sticky */
+    uint8_t event;      /* enum kinf_event */
+    uint8_t role;       /* of the innermost container we know, enum role */
+    uint8_t role_depth; /* where it lies */
+    uint8_t field;      /* of the member that is read, enum field */
+    uint8_t taken;      /* field whose value is being copied into text */
+    uint8_t literal;    /* place in a literal, or state of a number */
+    uint8_t left;       /* bytes of a character or digits of an escape to come */
+    uint8_t low, high;  /* limits of the next byte of a character */
+    uint16_t code_unit; /* of the escape that is read */
+    uint32_t depth;       /* open brackets */
+    uint32_t drop_depth;  /* a member at this depth is dropped; 0: none */
+    uint32_t whole_depth; /* a member at this depth is kept whole; 0: none */
+    uint32_t arrays[2];   /* a bit for each level: it is an array */
+    uint32_t mark;        /* length in the sink before the member */
+    /* Names and paths that may still be the key that is read. */
+    uint32_t key_len, path_alive;
+    uint16_t name_alive;
+    uint16_t path_at[CONFIG_KINF_KEEP_PATHS];   /* place in the path */
+    uint8_t path_level[CONFIG_KINF_KEEP_PATHS]; /* steps taken of it */
+    /* What was learned of the object, the event, the list. */
+    uint16_t text_at, text_len; /* being copied */
+    uint16_t identity_len;      /* of the first area in use */
+    uint16_t page_len;          /* of the second */
+    struct {
+        uint16_t at, len;
+    } identity[4], version, page; /* page: continue token or message */
+    kinf_off sink_at[4];
+    int http_status;
+    uint32_t retry_after_s;
+    uint16_t seen; /* a bit for each field that may come once */
+    bool comma, comma_before; /* a comma stands before the next member */
+    bool in_key, in_object, begun, partial, cut, broken, key_too_long;
+    bool initial_end, version_ahead;
+    char text[KINF_JSON_TEXT_BYTES];
 };
 
 #endif
