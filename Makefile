@@ -28,9 +28,6 @@ LWIP_DIR    ?= $(SRC)/lwip
 JSMN_DIR    ?= $(SRC)/jsmn
 LIBYAML_DIR ?= $(SRC)/libyaml
 
-# Go for the test server: that of make deps where the PATH's is too old.
-GO ?= $(or $(abspath $(wildcard build/go/bin/go)),go)
-
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
 

