@@ -351,7 +351,7 @@ static void reopen(struct kinf_session *s)
 {
     kinf_session_close(s);
     s->reused = false;
-    s->u.request.part = 0;
+    s->u.request.part = 0; /* from its beginning */
     s->u.request.at = 0;
     s->state = OPENING;
     s->phase = KINF_PHASE_CLOSED;
