@@ -142,6 +142,7 @@ static bool open_signals(struct gateway *g)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* writes tell */
     g->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -501,6 +502,9 @@ static void read_signals(struct gateway *g)
         if (info.ssi_signo == SIGHUP) {
             log_say(LOG_NOTE, NULL, "SIGHUP: reading credentials again");
             read_credentials_again(g);
+        } else if (info.ssi_signo == SIGUSR1) {
+            if (g->user->confirm)
+                g->user->confirm(g->user->ctx);
         } else {
             gateway_leave(g, EXIT_DONE);
         }

@@ -37,6 +37,8 @@ struct gateway_user {
     int (*wait_for)(void *ctx, short *events);
     /* What poll said of it. */
     void (*ready)(void *ctx, short events);
+    /* On SIGUSR1. */
+    void (*confirm)(void *ctx);
     /* Members of the status file, each with out_member. */
     void (*status)(void *ctx, struct out *o);
     /* Once all is in sync and delivered: an exit code for --once, or -1 as long

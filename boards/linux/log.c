@@ -28,6 +28,7 @@ static struct {
 
 void log_setup(bool json, bool quiet)
 {
+    memset(&logger, 0, sizeof logger);
     logger.json = json;
     logger.quiet = quiet;
 }
