@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check.c - what must hold always, and once the world is calm; world.h. */
+#include "store/store_check.h"
+#include "world.h"
+
+/* ---- always ------------------------------------------------------------- */
+
+void check_after_poll(struct box *b)
+{
+    struct kinf_status s;
+
+    apps_reap(b);
+    if (world.polls % 64 != 0)
+        return;
+    kinf_informer_status(&b->inf, &s);
+    MUST(s.entries.used <= s.entries.high && s.entries.high <= s.entries.size,
+         "informer %u: entries %u, high %u, of %u", b->number, s.entries.used,
+         s.entries.high, s.entries.size);
+    MUST(s.arena.used <= s.arena.high && s.arena.high <= s.arena.size,
+         "informer %u: arena %u, high %u, of %u", b->number, s.arena.used,
+         s.arena.high, s.arena.size);
+    MUST(!s.synced || b->whole_lists > 0,
+         "informer %u: synced before a whole list was sent", b->number);
+    kinf_store_check(&b->inf.store, &b->inf.fifo, &b->inf.processor);
+}
+
+#define REQUESTS_AN_HOUR 500
+#define LISTS_AN_HOUR 125
+
+void check_hour(void)
+{
+    for (uint32_t i = 0; i < world.box_count; i++) {
+        struct box *b = &world.boxes[i];
+        uint64_t opens = 0;
+
+        for (uint32_t l = 0; l < world.link_count; l++)
+            if ((b->sessions >> l & 1u) != 0)
+                opens += world.links[l].opens;
+        MUST(b->requests <= REQUESTS_AN_HOUR,
+             "informer %u: %u requests in an hour", b->number, b->requests);
+        MUST(b->lists <= LISTS_AN_HOUR, "informer %u: %u lists in an hour",
+             b->number, b->lists);
+        MUST(world.turns || opens - b->opens <= REQUESTS_AN_HOUR,
+             "informer %u: %llu connections in an hour", b->number,
+             (unsigned long long)(opens - b->opens));
+        TELL("informer %u: %u requests, %u lists, %u watches, %llu "
+             "connections this hour", b->number, b->requests, b->lists,
+             b->watches, (unsigned long long)(opens - b->opens));
+        b->requests = b->lists = b->watches = 0;
+        b->opens = opens;
+    }
+}
+
+/* ---- listings that go on over many polls -------------------------------- */
+
+static uint32_t uid_now(struct box *b, uint32_t key)
+{
+    struct kinf_object o;
+    char text[330];
+    int n = snprintf_key(text, sizeof(text),
+                         etcd.resources[b->view.res].keys.at[key]);
+
+    if (kinf_get(&b->inf, (struct kinf_span){ text, (size_t)n }, &o) < 0)
+        return 0;
+    return object_of_uid(o.uid.ptr, o.uid.len) + 1;
+}
+
+void listing_begin(struct box *b)
+{
+    static const struct kinf_list_options all = { .index = NULL };
+    const struct resource *r = &etcd.resources[b->view.res];
+    int err;
+
+    if (b->listing)
+        return;
+    err = kinf_list(&b->inf, &b->cursor, &all);
+    MUST(err == KINF_OK, "a listing does not begin: %s", kinf_strerror(err));
+    b->listing = true;
+    b->at_start.count = b->seen.count = 0;
+    for (uint32_t i = 0; i < r->keys.count; i++) {
+        *array_push(&b->at_start) = uid_now(b, i);
+        (void)array_push(&b->seen);
+    }
+}
+
+static void saw(struct box *b, const struct kinf_object *o)
+{
+    uint32_t key = etcd_find_key(b->view.res, o->namespace_.ptr,
+                                 o->namespace_.len, o->name.ptr, o->name.len);
+
+    MUST(key != UINT32_MAX && state_of(b, o, 0) != NO_STATE,
+         "informer %u: a lister shows %.*s in a state that never was",
+         b->number, (int)o->name.len, o->name.ptr);
+    while (b->seen.count <= key)
+        (void)array_push(&b->seen);
+    b->seen.at[key]++;
+}
+
+/* Whatever was there at the start and is there now, was there throughout:
+ * a uid does not come back, except under selectors and after a restore. */
+static void listing_end(struct box *b)
+{
+    bool returns = b->view.selector != 0 || etcd.restores > 0;
+
+    b->listing = false;
+    for (uint32_t i = 0; i < b->at_start.count && !returns; i++)
+        if (b->at_start.at[i] != 0 && b->at_start.at[i] == uid_now(b, i))
+            MUST(b->seen.at[i] == 1,
+                 "informer %u: a listing shows %s %u times", b->number,
+                 etcd.resources[b->view.res].keys.at[i]->name,
+                 b->seen.at[i]);
+}
+
+void listing_step(struct box *b)
+{
+    struct kinf_object o;
+    int err;
+
+    if (!b->listing || !b->running || b->stopping ||
+        rng_percent(&sim.rng, 50))
+        return;
+    err = kinf_list_next(&b->inf, &b->cursor, &o);
+    if (err == 1)
+        saw(b, &o);
+    else if (err != KINF_ERR_AGAIN)
+        listing_end(b);
+}
+
+static int by_name(const struct kinf_object *object, unsigned n, char *value,
+                   size_t size)
+{
+    if (n > 1 || object->name.len == 0 || size < 2)
+        return KINF_ERR_NOT_FOUND;
+    value[0] = n == 0 ? object->name.ptr[0] : '*';
+    return 1;
+}
+
+void index_add(struct box *b)
+{
+    if (b->has_index || b->config.sizes.postings == 0)
+        return;
+    b->has_index = true;
+    MUST(kinf_informer_index(&b->inf, "first", by_name) == KINF_OK,
+         "an index is refused");
+}
+
+/* What a listing with options gives must be what looking at each key gives. */
+static void check_listing(struct box *b, const struct kinf_list_options *how,
+                          bool (*has)(const struct kinf_object *o,
+                                      const struct kinf_list_options *how))
+{
+    struct kinf_list_cursor cursor;
+    struct kinf_object o;
+    uint32_t count = 0, wanted = 0;
+    int err = kinf_list(&b->inf, &cursor, how);
+
+    MUST(err == KINF_OK, "a listing does not begin: %s", kinf_strerror(err));
+    do {
+        err = kinf_list_next(&b->inf, &cursor, &o);
+        if (err == 1) {
+            count++;
+            MUST(has(&o, how), "a listing shows %.*s", (int)o.name.len,
+                 o.name.ptr);
+        }
+    } while (err == 1 || err == KINF_ERR_AGAIN);
+    for (uint32_t i = 0; i < etcd.resources[b->view.res].keys.count; i++) {
+        char text[330];
+        int n = snprintf_key(text, sizeof(text),
+                             etcd.resources[b->view.res].keys.at[i]);
+
+        if (kinf_get(&b->inf, (struct kinf_span){ text, (size_t)n }, &o) >= 0)
+            wanted += has(&o, how);
+    }
+    MUST(count == wanted, "informer %u: a listing shows %u objects of %u",
+         b->number, count, wanted);
+}
+
+static bool has_all(const struct kinf_object *o,
+                    const struct kinf_list_options *how)
+{
+    (void)o;
+    (void)how;
+    return true;
+}
+
+static bool has_namespace(const struct kinf_object *o,
+                          const struct kinf_list_options *how)
+{
+    return o->namespace_.len == how->namespace_.len &&
+           memcmp(o->namespace_.ptr, how->namespace_.ptr,
+                  o->namespace_.len) == 0;
+}
+
+static bool has_first(const struct kinf_object *o,
+                      const struct kinf_list_options *how)
+{
+    return how->value.ptr[0] == '*' || o->name.ptr[0] == how->value.ptr[0];
+}
+
+static void check_listings(struct box *b)
+{
+    struct kinf_list_options how = { .index = NULL };
+
+    check_listing(b, &how, has_all);
+    if (kinds[b->view.res].namespaced) {
+        how.namespace_ = (struct kinf_span){ "ns1", 3 };
+        check_listing(b, &how, has_namespace);
+    }
+    if (!b->has_index)
+        return;
+    how = (struct kinf_list_options){ .index = "first",
+                                      .value = { "x", 1 } };
+    check_listing(b, &how, has_first);
+    how.value.ptr = "*";
+    check_listing(b, &how, has_first);
+}
+
+/* ---- the cache equals the server ---------------------------------------- */
+
+/* What an object takes of the arena at most, as core/store counts. */
+static uint32_t cost(uint32_t bytes)
+{
+    return ((uint32_t)sizeof(struct kinf_block) + bytes + 3) & ~3u;
+}
+
+static uint32_t identity_cost(const struct key *k)
+{
+    return cost((uint32_t)(strlen(k->name) + strlen(k->namespace_)) + 36 + 20);
+}
+
+static uint32_t state_cost(const struct box *b, uint32_t state, bool most)
+{
+    uint32_t identity = identity_cost(key_of(state));
+    uint32_t whole = cost(kept_size(b, state, most));
+
+    return whole > identity ? whole : identity;
+}
+
+/* What the server holds, and what that means for this cache. */
+struct sum {
+    uint32_t count;      /* objects */
+    uint32_t identities; /* their cost, */
+    uint32_t most;       /* and that of all of them whole */
+    bool whole;          /* none is broken or too large */
+};
+
+static struct sum sum_up(const struct box *b)
+{
+    const struct resource *r = &etcd.resources[b->view.res];
+    struct sum sum = { .whole = true };
+
+    for (uint32_t i = 0; i < r->keys.count; i++) {
+        uint32_t state = etcd_now(b->view.res, i);
+
+        if (!view_has(&b->view, state))
+            continue;
+        sum.count++;
+        sum.identities += identity_cost(r->keys.at[i]);
+        sum.most += state_cost(b, state, true);
+        if (kept_size(b, state, true) > b->config.sizes.object_bytes ||
+            etcd.states.at[state].look.broken != BROKEN_NOT)
+            sum.whole = false;
+    }
+    return sum;
+}
+
+/* What the cache holds now, as it counts itself. */
+static uint32_t held(struct box *b)
+{
+    const struct resource *r = &etcd.resources[b->view.res];
+    uint32_t bytes = 0;
+
+    for (uint32_t i = 0; i < r->keys.count; i++) {
+        struct kinf_object o;
+        char text[330];
+        int n = snprintf_key(text, sizeof(text), r->keys.at[i]);
+        uint32_t least = identity_cost(r->keys.at[i]);
+        struct kinf_span key = { text, 0 };
+
+        key.len = (size_t)n;
+        if (kinf_get(&b->inf, key, &o) < 0)
+            continue;
+        bytes += o.reason == KINF_WHOLE && cost((uint32_t)o.json.len) > least
+                     ? cost((uint32_t)o.json.len) : least;
+    }
+    return bytes;
+}
+
+static void check_object(struct box *b, uint32_t key, uint32_t state,
+                         const struct kinf_object *o, uint32_t in_use)
+{
+    const struct key *k = etcd.resources[b->view.res].keys.at[key];
+    const struct kinf_sizes *z = &b->config.sizes;
+
+    MUST(view_has(&b->view, state),
+         "informer %u: holds %s/%s version %.*s, the server does not",
+         b->number, k->namespace_, k->name, (int)o->resource_version.len,
+         o->resource_version.ptr);
+    MUST(state_of(b, o, etcd.states.at[state].seq) == state,
+         "informer %u: holds %s/%s version %.*s reason %d, the server has "
+         "version %llu", b->number, k->namespace_, k->name,
+         (int)o->resource_version.len, o->resource_version.ptr,
+         (int)o->reason, (unsigned long long)etcd.states.at[state].rev);
+    MUST(o->reason != KINF_REASON_NO_ROOM ||
+             in_use - identity_cost(k) + cost(o->size) +
+                     cost(z->object_bytes) > (z->arena_bytes & ~3u),
+         "informer %u: %s/%s of %u bytes would fit by now", b->number,
+         k->namespace_, k->name, o->size);
+}
+
+static void check_missing(struct box *b, uint32_t key, const struct sum *sum,
+                          const struct kinf_status *status, int err)
+{
+    const struct key *k = etcd.resources[b->view.res].keys.at[key];
+    const struct kinf_sizes *z = &b->config.sizes;
+
+    MUST(!status->complete && err == KINF_ERR_INCOMPLETE,
+         "informer %u: lacks %s/%s and does not say so", b->number,
+         k->namespace_, k->name);
+    MUST(sum->count > z->objects ||
+             sum->identities + cost(z->object_bytes) > z->arena_bytes ||
+             sum->most + cost(z->object_bytes) > z->arena_bytes,
+         "informer %u: lacks %s/%s although there is room", b->number,
+         k->namespace_, k->name);
+}
+
+static void check_status(const struct box *b, const struct kinf_status *s)
+{
+    MUST(s->synced && !s->relisting, "informer %u: %s", b->number,
+         s->synced ? "still relisting" : "has not synced");
+    MUST(s->fifo.used == 0 && s->ring.used == 0,
+         "informer %u: %u deltas, %u notifications are still held", b->number,
+         s->fifo.used, s->ring.used);
+    MUST(s->objects.used == s->entries.used,
+         "informer %u: %u records for %u keys", b->number, s->objects.used,
+         s->entries.used);
+}
+
+void check_calm(struct box *b)
+{
+    const struct resource *r = &etcd.resources[b->view.res];
+    struct sum sum = sum_up(b);
+    struct kinf_status status;
+    uint32_t in_use = held(b);
+    bool fits = sum.count <= b->config.sizes.objects && sum.whole &&
+                sum.most + cost(b->config.sizes.object_bytes) <=
+                    (b->config.sizes.arena_bytes & ~3u);
+
+    kinf_informer_status(&b->inf, &status);
+    check_status(b, &status);
+    for (uint32_t i = 0; i < r->keys.count; i++) {
+        uint32_t state = etcd_now(b->view.res, i);
+        struct kinf_object o;
+        char text[330];
+        struct kinf_span key = { text, 0 };
+        int err;
+
+        key.len = (size_t)snprintf_key(text, sizeof(text), r->keys.at[i]);
+        err = kinf_get(&b->inf, key, &o);
+        if (err >= 0)
+            check_object(b, i, state, &o, in_use);
+        else if (view_has(&b->view, state))
+            check_missing(b, i, &sum, &status, err);
+    }
+    MUST(!fits || (status.complete && !status.degraded &&
+                   status.truncated == 0),
+         "informer %u: all would fit, but %u are truncated%s", b->number,
+         status.truncated, status.complete ? "" : ", incomplete");
+    check_listings(b);
+    apps_check(b);
+    kinf_store_check(&b->inf.store, &b->inf.fifo, &b->inf.processor);
+}

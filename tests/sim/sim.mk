@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The simulated world: make sim (SEED=, SEEDS=, HOURS=, FAULTS=, TRACE=1).
+#
+#   sim        core as shipped, sanitized
+#   sim-small  the same with the smallest steps a poll
+
+SIM_SRC := $(sort $(wildcard tests/sim/*.c))
+INC_tests_sim := -D_DEFAULT_SOURCE
+
+$(call flavour,sim,gcc,$(SANITIZE),,gateway)
+$(call flavour,sim-small,gcc,$(SANITIZE),tests/sim/small.h,gateway)
+
+define sim_rules
+$(O)/$(1)/sim: $(call objects,$(1),$(CORE_SRC) $(SIM_SRC))
+	@echo '  LD      $$@'
+	@$$($(1)_CC) $(SANITIZE) $$^ -o $$@
+endef
+$(foreach f,sim sim-small,$(eval $(call sim_rules,$(f))))
+
+# HOURS are those of all seeds together; each seed has SIM_HOURS of them.
+SIM_HOURS := 10
+SEED   ?= 1
+HOURS  ?= 10000
+SEEDS  ?= $(shell expr $(HOURS) / $(SIM_HOURS))
+FAULTS ?= all
+SIM_RUN = --seed $(SEED) --seeds $(SEEDS) --hours $(SIM_HOURS) \
+    --faults $(FAULTS) --jobs $(shell nproc 2>/dev/null || echo 2) \
+    $(if $(TRACE),--trace) $(SIM_ARGS)
+
+sim: $(O)/sim/sim
+	@mkdir -p $(O)/report
+	@$(O)/sim/sim $(SIM_RUN) --report $(O)/report/sim.json
+
+.PHONY: sim
