@@ -105,17 +105,17 @@ struct kinf_index_cursor {
 };
 
 struct kinf_store {
+    bool compacting, reserved, want_room;
+    bool freed;         /* settled has shrunk: something may fit now */
+    bool keep_gone;     /* "latest" handlers need the keys of the deleted */
+    bool indexing;      /* an index is being built, up to index_at */
+    bool index_whole;   /* every value of every object has its posting */
+    uint8_t index_count;
+    uint16_t generation;
     const uint64_t *hash_key;
     struct kinf_entry *entries;
     struct kinf_record *records;
     kinf_idx *buckets; /* as many as entries */
-    struct kinf_pool entry_pool, record_pool, posting_pool;
-    struct kinf_posting *postings;
-    kinf_idx *heads, *tails; /* posting chains, as many as postings */
-    struct kinf_index indexes[KINF_INDEXES];
-    struct kinf_index_cursor cursors[CONFIG_KINF_CURSORS];
-    uint32_t ticket;
-    uint8_t index_count;
     /* arena */
     char *arena;
     uint32_t arena_bytes;
@@ -126,16 +126,17 @@ struct kinf_store {
     uint32_t lowest;  /* no hole below this place */
     uint32_t gap, scan; /* compaction under way: hole from gap to scan */
     uint32_t settled; /* bytes once all that is queued is applied */
-    bool compacting, reserved, want_room;
-    bool freed;         /* settled has shrunk: something may fit now */
-    bool keep_gone;     /* "latest" handlers need the keys of the deleted */
-    bool indexing;      /* an index is being built, up to index_at */
-    bool index_whole;   /* every value of every object has its posting */
-    uint32_t index_at;
-    uint16_t generation;
     uint32_t clear_at;  /* stamps below are cleared; see generation */
     uint32_t truncated; /* entries whose newest is an identity */
     uint32_t no_room;   /* of them, those that may fit one day */
+    struct kinf_pool entry_pool, record_pool, posting_pool;
+    /* indexes */
+    struct kinf_posting *postings;
+    kinf_idx *heads, *tails; /* posting chains, as many as postings */
+    struct kinf_index indexes[KINF_INDEXES];
+    struct kinf_index_cursor cursors[CONFIG_KINF_CURSORS];
+    uint32_t ticket;
+    uint32_t index_at;
 };
 
 enum kinf_delta_type {
@@ -213,6 +214,11 @@ struct kinf_lease {
 struct kinf_get;
 
 struct kinf_session {
+    uint8_t state, phase;
+    uint8_t users;             /* reflectors that watch by it */
+    bool open, reused;         /* reused: has served an earlier request */
+    bool waits;                /* the transport answered AGAIN in this poll */
+    bool refused;              /* the last answer was 401 */
     struct kinf_session *next;
     struct kinf *k;
     const struct kinf_transport_ops *ops;
@@ -221,11 +227,6 @@ struct kinf_session {
     size_t size;
     size_t from, to;           /* unread or unsent bytes of buf */
     size_t body_at, body_len;  /* of them, body that was not consumed */
-    uint8_t state, phase;
-    uint8_t users;             /* reflectors that watch by it */
-    bool open, reused;         /* reused: has served an earlier request */
-    bool waits;                /* the transport answered AGAIN in this poll */
-    bool refused;              /* the last answer was 401 */
     uint32_t deadline_ms;
     const struct kinf_lease *owner;
     struct kinf_lease *line;
@@ -257,11 +258,6 @@ struct kinf_list_watch {
 
 /* One request of a reflector and how far its answer is. */
 struct kinf_exchange {
-    const struct kinf_list_watch_ops *ops;
-    void *ctx;
-    struct kinf_request request;
-    struct kinf_item item;
-    struct kinf_sink sink;
     uint8_t state;
     bool asked, running; /* request is filled; the source was asked */
     bool opened;         /* its head was 200 */
@@ -271,31 +267,18 @@ struct kinf_exchange {
     uint32_t event_ms;  /* last whole item, event or bookmark */
     uint32_t object_ms; /* the object began */
     uint32_t paused_ms; /* nobody reads since */
+    const struct kinf_list_watch_ops *ops;
+    void *ctx;
+    struct kinf_sink sink;
+    struct kinf_request request;
+    struct kinf_item item;
 };
 
+/* Here and below small fields come first: a processor of the Thumb kind
+ * reaches the first bytes of a struct by its shortest instructions. */
 struct kinf_reflector {
     uint8_t state;
-    struct kinf_exchange main, aside; /* list or watch; single requests */
-    struct kinf_version version;      /* received last: where a watch resumes */
-    struct kinf_version list_version; /* of the list being read */
-    struct kinf_version broken_at;    /* framing was lost after this one */
-    struct kinf_version asked_version;
-    struct kinf_backoff backoff, aside_backoff;
-    char page[CONFIG_KINF_CONTINUE_BYTES]; /* token of the next page */
-    uint16_t page_len;
-    uint32_t page_limit;
-    uint32_t retry_at_ms;   /* WAIT */
-    uint32_t asked_ms;      /* how long the watch was asked to last */
-    uint32_t contact_ms;    /* last whole event, bookmark or answer */
-    uint32_t repair_at_ms, probe_at_ms, stream_at_ms, verify_at_ms;
-    uint32_t aside_at_ms;
-    uint32_t missed;        /* keys of this list that found no entry */
-    uint32_t fetch_at;      /* next entry to look at */
-    kinf_idx fetching;      /* entry that is fetched */
     uint8_t silent, cut_streams, receiving;
-    char key[320];          /* of the entry being fetched */
-    bool awake;        /* points in time are set */
-    bool shared;       /* single requests use the watch's session */
     bool listing;      /* between a list's first request and its end */
     bool want_list;    /* repair or verification */
     bool can_resume;   /* version may be watched from */
@@ -304,6 +287,26 @@ struct kinf_reflector {
     bool verifying, probing, doubt;
     bool list_incomplete, incomplete, degraded;
     bool gone_before, auth_tried, denied, contacted, stream_off, no_watch;
+    bool awake;        /* points in time are set */
+    bool shared;       /* single requests use the watch's session */
+    kinf_idx fetching; /* entry that is fetched */
+    uint16_t page_len;
+    uint32_t retry_at_ms;   /* WAIT */
+    uint32_t repair_at_ms, probe_at_ms, stream_at_ms, verify_at_ms;
+    uint32_t aside_at_ms;
+    uint32_t asked_ms;      /* how long the watch was asked to last */
+    uint32_t contact_ms;    /* last whole event, bookmark or answer */
+    uint32_t page_limit;
+    uint32_t missed;        /* keys of this list that found no entry */
+    uint32_t fetch_at;      /* next entry to look at */
+    struct kinf_backoff backoff, aside_backoff;
+    struct kinf_version version;      /* received last: where a watch resumes */
+    struct kinf_version list_version; /* of the list being read */
+    struct kinf_version broken_at;    /* framing was lost after this one */
+    struct kinf_version asked_version;
+    struct kinf_exchange main, aside; /* list or watch; single requests */
+    char key[320];                         /* of the entry being fetched */
+    char page[CONFIG_KINF_CONTINUE_BYTES]; /* token of the next page */
 };
 
 struct kinf_counters {
@@ -325,21 +328,21 @@ struct kinf_list_cursor {
 };
 
 struct kinf_informer {
+    bool started, stopping, stopped, synced, relisting, sweeping, marking;
+    uint8_t message_len;
     struct kinf_informer *next;
     struct kinf *k;
     const struct kinf_informer_config *config;
-    struct kinf_store store;
+    int last_error, http_status;
+    uint32_t sweep_at;  /* next entry of a running sweep */
     struct kinf_delta_fifo fifo;
     struct kinf_processor processor;
+    struct kinf_store store;
     struct kinf_reflector reflector;
     struct kinf_list_watch main, single;
     struct kinf_counters counters;
     struct kinf_version stored, delivered, marked;
     char message[CONFIG_KINF_MESSAGE_BYTES];
-    uint8_t message_len;
-    int last_error, http_status;
-    uint32_t sweep_at;  /* next entry of a running sweep */
-    bool started, stopping, stopped, synced, relisting, sweeping, marking;
 };
 
 struct kinf {
