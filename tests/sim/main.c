@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "talk.h"
 #include "world.h"
 
 static const char usage[] =
@@ -22,6 +23,7 @@ static const char usage[] =
     "  --jobs N       processes at a time (default 1)\n"
     "  --keep-going   after a failure\n"
     "  --report FILE  figures of the run, as JSON\n"
+    "  --talk FILE    a script of requests to the model server alone\n"
     "  --trace        tells what happens\n";
 
 struct run {
@@ -329,6 +331,8 @@ int main(int argc, char **argv)
     struct result sum = { .hours = 0 };
     double begun = seconds_now();
 
+    if (argc == 3 && strcmp(argv[1], "--talk") == 0)
+        return talk(argv[2]);
     read_options(&run, argc, argv);
     if (run.options.print_script || sim.trace) {
         setvbuf(stdout, NULL, _IOFBF, 1 << 16);

@@ -427,9 +427,12 @@ static struct box *box_of(const struct asked *a)
 
 void world_asked(const struct asked *a)
 {
-    struct box *b = box_of(a);
+    struct box *b;
 
     world.result.requests++;
+    if (world.box_count == 0) /* talk.c */
+        return;
+    b = box_of(a);
     if (a->watch && !a->stream) {
         b->watches++;
         if (world.turns)
@@ -444,7 +447,8 @@ void world_asked(const struct asked *a)
 
 void world_listed(const struct asked *a)
 {
-    box_of(a)->whole_lists++;
+    if (world.box_count > 0)
+        box_of(a)->whole_lists++;
 }
 
 /* ---- the loop ----------------------------------------------------------- */
