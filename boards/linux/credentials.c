@@ -516,7 +516,8 @@ static bool take_address(struct credentials *c, const struct loaded *l)
 
 static bool same(struct kinf_span a, struct kinf_span b)
 {
-    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+    return a.len == b.len &&
+           (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 static bool same_address(struct credentials *c, const struct loaded *l)

@@ -19,7 +19,8 @@ void out_bytes(struct out *o, const char *text, size_t len)
         len = o->size - o->used;
         o->cut = true;
     }
-    memcpy(o->ptr + o->used, text, len);
+    if (len > 0) /* an empty span may point nowhere */
+        memcpy(o->ptr + o->used, text, len);
     o->used += len;
 }
 

@@ -2,10 +2,10 @@
 /* resource.c - what the server calls a resource. See resource.h.
  *
  *   name             asked, one after the other
- *   widgets          /api/v1, then /apis in its aggregated form; from a server
- *                    that does not know it, /apis/GROUP/VERSION of each group
- *   widgets.a.b      /apis/a.b, then /apis/a.b/VERSION, best version first
- *   widgets.v1.a.b   /apis/a.b/v1, and if there is no such, as the line above */
+ *   widgets         /api/v1, then /apis in its aggregated form; of a server
+ *                   that does not know it, /apis/GROUP/VERSION of each group
+ *   widgets.a.b     /apis/a.b, then /apis/a.b/VERSION, best version first
+ *   widgets.v1.a.b  /apis/a.b/v1, and if there is no such, as the line above */
 #include "resource.h"
 
 #include <string.h>
