@@ -481,7 +481,8 @@ static bool apply_tls(struct credentials *c, const struct loaded *l)
     object_to(l, "PEM is expected",
               trusted ? "client-certificate of user"
                       : "certificate-authority of cluster",
-              trusted ? kc->user : kc->cluster, c->tls.reason ? c->tls.reason : kinf_strerror(err));
+              trusted ? kc->user : kc->cluster,
+              c->tls.reason ? c->tls.reason : kinf_strerror(err));
     return false;
 }
 
