@@ -3,7 +3,7 @@
  *
  * Kconfig holds the same symbols with unit, range and cost; a test holds the
  * two equal. A build with Kconfig tools defines KINF_CONFIG_FILE as the header
- * they wrote; a build without defines what it wants to differ (-DCONFIG_...). */
+ * they wrote; a build without defines what is to differ (-DCONFIG_...). */
 #ifndef KINF_CONFIG_H
 #define KINF_CONFIG_H
 
@@ -77,7 +77,7 @@
 #define CONFIG_KINF_COMPACT_BYTES 16384 /* payload bytes moved */
 #endif
 #ifndef CONFIG_KINF_COMPACT_SHARE
-#define CONFIG_KINF_COMPACT_SHARE 8 /* start when holes exceed 1/n of the live */
+#define CONFIG_KINF_COMPACT_SHARE 8 /* start at holes of 1/n of the live */
 #endif
 
 /* ---- wire --------------------------------------------------------------- */
@@ -110,7 +110,7 @@
 #define CONFIG_KINF_BODY_MS 30000 /* between two whole items of a list */
 #endif
 #ifndef CONFIG_KINF_OBJECT_MS
-#define CONFIG_KINF_OBJECT_MS 60000 /* from an object's first byte to its last */
+#define CONFIG_KINF_OBJECT_MS 60000 /* an object's first byte to its last */
 #endif
 #ifndef CONFIG_KINF_IDLE_MS
 #define CONFIG_KINF_IDLE_MS 150000 /* a watch with no whole event or bookmark */
@@ -125,7 +125,7 @@
 #define CONFIG_KINF_PROBE_MS 180000 /* least time between two probes */
 #endif
 #ifndef CONFIG_KINF_WATCH_SECONDS
-#define CONFIG_KINF_WATCH_SECONDS 300 /* a watch lasts from this to twice this */
+#define CONFIG_KINF_WATCH_SECONDS 300 /* a watch lasts so long to twice it */
 #endif
 #ifndef CONFIG_KINF_BACKOFF_MS
 #define CONFIG_KINF_BACKOFF_MS 800

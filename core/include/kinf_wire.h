@@ -133,7 +133,7 @@ struct kinf_json_stream {
     kinf_off sink_at[4];
     int http_status;
     uint32_t retry_after_s;
-    uint16_t seen; /* a bit for each field that may come once */
+    uint32_t seen; /* a bit for each field that came */
     bool comma, comma_before; /* a comma stands before the next member */
     bool in_key, in_object, begun, partial, cut, broken, key_too_long;
     bool initial_end, version_ahead;

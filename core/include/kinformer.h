@@ -35,7 +35,8 @@ struct kinf_span {
     const char *ptr;
     size_t len;
 };
-#define KINF_SPAN(literal) ((struct kinf_span){ (literal), sizeof(literal) - 1 })
+#define KINF_SPAN(literal)                                                     \
+    ((struct kinf_span){ (literal), sizeof(literal) - 1 })
 
 /* Width of an index into a pool (entries, objects, postings). */
 #if CONFIG_KINF_INDEX_BITS == 16
@@ -156,7 +157,7 @@ enum kinf_wants {
 struct kinf_transport_status {
     enum kinf_phase phase;
     unsigned wants;     /* enum kinf_wants, after the last AGAIN */
-    uint32_t wait_ms;   /* call again after so long, whatever happens; 0: none */
+    uint32_t wait_ms;   /* call again after so long in any case; 0: none */
     bool verified;      /* the peer's certificate and name were checked */
     bool resumed;       /* opened by a ticket */
     const char *reason; /* why it failed, in words; until the next open */
@@ -303,8 +304,9 @@ struct kinf_field {
 #define KINF_FIELD(struct_, member, type, path)                                \
     { (path), (type), (uint16_t)offsetof(struct_, member),                     \
       (uint16_t)sizeof(((struct_ *)0)->member) }
-int kinf_decode(const struct kinf_object *object, const struct kinf_field *table,
-                size_t count, void *out, size_t out_size);
+int kinf_decode(const struct kinf_object *object,
+                const struct kinf_field *table, size_t count, void *out,
+                size_t out_size);
 
 /* Of a ConfigMap or Secret: walks the keys of data and then of binaryData
  * (binary set: read it with kinf_read_base64). A Secret's data is binary. */
@@ -669,7 +671,7 @@ int kinf_get(const struct kinf_informer *inf, struct kinf_span key,
 
 /* What to list. Zero: everything. */
 struct kinf_list_options {
-    struct kinf_span namespace_;     /* by the namespace index if there is one */
+    struct kinf_span namespace_;     /* by its index if there is one */
     struct kinf_span label_selector;
     const char *index;               /* name of an index ... */
     struct kinf_span value;          /* ... and the value asked for */

@@ -324,8 +324,9 @@ static bool show_at_cursor(struct kinf_informer *inf, struct kinf_listener *l)
     if (!store_has(&inf->store, l->cursor) || e->current == NONE ||
         (!late && e->queued > 0))
         return true;
-    if (l->mode == KINF_EVERY && (!has_room(&inf->processor, l) ||
-                                  (l->turn && inf->fifo.head != inf->fifo.tail)))
+    if (l->mode == KINF_EVERY &&
+        (!has_room(&inf->processor, l) ||
+         (l->turn && inf->fifo.head != inf->fifo.tail)))
         return false;
     note(inf, l, (kinf_idx)l->cursor, &step);
     l->turn = true;

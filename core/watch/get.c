@@ -66,7 +66,7 @@ static int step(struct kinf_session *s, struct kinf_get *get)
     case SESSION_BODY:
         kinf_session_consume(s, body.len);
         return get->body != NULL && get->body(get->ctx, body) != KINF_OK
-                   ? SESSION_END
+                   ? (int)SESSION_END
                    : KINF_OK;
     default:
         return event;

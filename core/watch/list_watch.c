@@ -224,9 +224,12 @@ static int take_json(struct kinf_list_watch *lw, struct kinf_span body,
 {
     int status = lw->session->u.answer.response.status;
     uint32_t retry_ms = item->retry_after_ms;
+    struct kinf_sink nobody = { .ptr = NULL };
     size_t used = 0;
     int event = kinf_json_stream_feed(&lw->session->u.answer.json, body.ptr,
-                                      body.len, &used, sink, item);
+                                      body.len, &used,
+                                      lw->state == ANSWER ? sink : &nobody,
+                                      item);
 
     kinf_session_consume(lw->session, used);
     if (lw->state == REFUSAL) {

@@ -273,7 +273,7 @@ static int receive(struct kinf_session *s)
     s->waits = got == KINF_ERR_AGAIN;
     if (got == KINF_ERR_CLOSED && s->state == BODY)
         return kinf_http_response_closed(&s->u.answer.response) == KINF_OK
-                   ? SESSION_END
+                   ? (int)SESSION_END
                    : KINF_ERR_CUT;
     return got;
 }
