@@ -85,8 +85,8 @@ class Peer:
 
     # ---- one connection --------------------------------------------------
 
-    def do_accept(self, address="127.0.0.1"):
-        self.accept_raw(address)
+    def do_accept(self, address="127.0.0.1", timeout=TIMEOUT):
+        self.accept_raw(address, timeout)
         if self.tls is not None:
             self.sni = "none"
             self.conn = self.tls.wrap_socket(self.conn, server_side=True)
@@ -95,9 +95,10 @@ class Peer:
         """Without the TLS handshake."""
         self.accept_raw(address)
 
-    def accept_raw(self, address):
+    def accept_raw(self, address, timeout=TIMEOUT):
         self.drop()
         self.sent = self.received = 0
+        self.listeners[address].settimeout(float(timeout))
         self.conn = self.listeners[address].accept()[0]
         self.conn.settimeout(TIMEOUT)
         self.conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -111,8 +112,6 @@ class Peer:
             return "yes"
         except (TimeoutError, socket.timeout):
             return "no"
-        finally:
-            listener.settimeout(TIMEOUT)
 
     def do_send(self, size, piece="65536"):
         left = int(size)
