@@ -57,7 +57,7 @@ class Server:
 def start(program, kubeconfig, *arguments):
     return subprocess.Popen([program, *arguments],
                             env={**os.environ, "KUBECONFIG": kubeconfig},
-                            stdout=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE)
 
 
 def stop(process):
@@ -78,20 +78,26 @@ def resident_kb(process):
     return 0
 
 
-def read_line(process, seconds):
-    """A line of the process, or None when it ends or stays silent."""
-    with selectors.DefaultSelector() as ready:
-        ready.register(process.stdout, selectors.EVENT_READ)
-        if not ready.select(seconds):
-            return None
-    return process.stdout.readline() or None
+class Lines:
+    """The lines a process prints, each with a limit to its wait."""
 
+    def __init__(self, process):
+        self.descriptor = process.stdout.fileno()
+        self.held = b""
 
-def expect_line(process):
-    line = read_line(process, PATIENCE)
-    if line is None:
-        raise SystemExit("run: no change arrived within %d s" % PATIENCE)
-    return line.rstrip()
+    def next(self):
+        end = time.monotonic() + PATIENCE
+        while b"\n" not in self.held:
+            with selectors.DefaultSelector() as ready:
+                ready.register(self.descriptor, selectors.EVENT_READ)
+                arrived = ready.select(max(0, end - time.monotonic()))
+            piece = os.read(self.descriptor, 65536) if arrived else b""
+            if not piece:
+                raise SystemExit("run: no change arrived within %d s"
+                                 % PATIENCE)
+            self.held += piece
+        line, self.held = self.held.split(b"\n", 1)
+        return line.decode("utf-8", "replace")
 
 
 def change(server, number):
@@ -131,12 +137,13 @@ def demonstrate(options):
         processes.append(watch)
         processes.append(start(options.program, server.kubeconfig, "mirror",
                                "-n", "shop", mirror))
+        lines = Lines(watch)
         for _ in range(FILLED):
-            say("  " + expect_line(watch))
+            say("  " + lines.next())
         say("changing them from outside, %d times" % options.changes)
         for number in range(options.changes):
             change(server, number)
-            say("  " + expect_line(watch))
+            say("  " + lines.next())
         wait_for_file(os.path.join(mirror, "shop", "cm-00000"))
         resident = resident_kb(watch)
         for root in sorted(os.listdir(os.path.join(mirror, "shop")))[:3]:
