@@ -169,14 +169,18 @@ struct feed {
 
 /* ---- sink --------------------------------------------------------------- */
 
+/* Once a byte had no room no later one is written, unless the sink is cut back
+ * to before it. */
 static void put(struct kinf_sink *sink, const char *p, size_t n)
 {
-    if (sink->used == sink->wanted && n <= sink->size - sink->used) {
-        if (n > 0)
-            memcpy(sink->ptr + sink->used, p, n);
-        sink->used += n;
-    }
+    size_t room = sink->used == sink->wanted ? sink->size - sink->used : 0;
+
     sink->wanted += (uint32_t)n;
+    if (n > room)
+        n = room;
+    if (n > 0)
+        memcpy(sink->ptr + sink->used, p, n);
+    sink->used += n;
 }
 
 static bool is_identity(unsigned field)
@@ -290,7 +294,7 @@ static void begin_key(struct kinf_json_stream *s)
     s->in_key = true;
     s->key_len = 0;
     s->path_alive = 0;
-    s->name_alive = s->depth == s->role_depth ? (uint16_t)(BIT(count) - 1) : 0;
+    s->name_alive = (uint16_t)(BIT(s->depth == s->role_depth ? count : 0) - 1);
     for (unsigned i = 0; is_picking(s) && i < s->keep_count; i++) {
         if (s->path_level[i] < level)
             continue;
