@@ -34,6 +34,7 @@
 #define RING 16
 
 #define MINUTE_MS 60000u
+#define SETTLE_MS 20u /* between sync and the last handler's having seen it */
 #define ASK_FIRST_MS 1000u
 #define ASK_MOST_MS 60000u
 
@@ -618,6 +619,8 @@ static void round_of(struct gateway *g)
         return;
     if (g->found && !g->started)
         wait = 0;
+    if (g->started && !g->synced && wait > SETTLE_MS && kinf_synced(&g->k, NULL))
+        wait = SETTLE_MS;
     (void)kinf_posix_wait(&g->posix, &g->k, wait, fds, 2);
     if (fds[0].revents)
         read_signals(g);
