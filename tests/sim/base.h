@@ -78,6 +78,7 @@ struct sim {
     ARRAY(struct timer) timers; /* a heap */
     uint64_t order;
     bool trace;
+    void *wire; /* a FILE for all that is received, or NULL */
     const char *story; /* what was said last, for a failure */
     char repeat[160];  /* the command that repeats this run */
 };

@@ -432,7 +432,7 @@ static void annotations(struct writer *w)
     uint32_t kind = w->state->look.salt % 4;
     bool all = keeps(w, "annotations");
 
-    if (kind == 0 || (!all && (!keeps(w, "note") || kind == 3)))
+    if (kind == 0 || (!all && !keeps(w, "note")))
         return;
     name(w, "annotations");
     open_object(w);

@@ -24,6 +24,7 @@ static const char usage[] =
     "  --keep-going   after a failure\n"
     "  --report FILE  figures of the run, as JSON\n"
     "  --talk FILE    a script of requests to the model server alone\n"
+    "  --wire FILE    gets all that is received\n"
     "  --trace        tells what happens\n";
 
 struct run {
@@ -296,6 +297,8 @@ static bool setting(struct run *run, const char *name, const char *value)
         run->report = value;
     else if (strcmp(name, "--script") == 0)
         run->options.script = value;
+    else if (strcmp(name, "--wire") == 0)
+        sim.wire = fopen(value, "w");
     else if (strcmp(name, "--faults") == 0) {
         run->faults_text = value;
         run->options.faults = kinds_of(value);

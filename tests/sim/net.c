@@ -2,6 +2,8 @@
 /* net.c - the simulated network; see net.h. */
 #include "net.h"
 
+#include <stdio.h>
+
 #include "server.h"
 
 struct net net;
@@ -374,6 +376,9 @@ static int link_recv(void *ctx, void *data, size_t size)
     if (bytes > 1 && (active(net.shred_until) || rng_percent(&sim.rng, 5)))
         bytes = 1 + rng_below(&sim.rng, (uint32_t)bytes);
     memcpy(data, l->down.ptr, bytes);
+    if (sim.wire != NULL)
+        fprintf(sim.wire, "\n<%u %zu>", l->number, bytes),
+            (void)fwrite(data, 1, bytes, sim.wire);
     text_drop(&l->down, bytes);
     l->flying -= bytes;
     l->bytes_down += bytes;

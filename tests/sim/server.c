@@ -360,7 +360,7 @@ static void refuse_too_large(struct conn *c)
     char message[128];
 
     snprintf(message, sizeof(message),
-             "Too large resource version: %llu, current: %llu",
+             "Timeout: Too large resource version: %llu, current: %llu",
              (unsigned long long)c->q.version,
              (unsigned long long)replica_of(c)->seen_rev);
     refuse(c, 504, "Gateway Timeout", "Timeout", message,

@@ -32,4 +32,10 @@ sim: $(O)/sim/sim
 	@mkdir -p $(O)/report
 	@$(O)/sim/sim $(SIM_RUN) --report $(O)/report/sim.json
 
-.PHONY: sim
+# Which lines of its script does a failing seed need?
+sim-shrink: $(O)/sim/sim
+	@$(PYTHON) tests/sim/shrink.py $(O)/sim/sim --seed $(SEED) \
+	    --hours $(SIM_HOURS) --faults $(FAULTS) \
+	    --out $(O)/sim/seed-$(SEED).script
+
+.PHONY: sim sim-shrink

@@ -39,6 +39,8 @@ static void random_bytes(void *ctx, void *out, size_t size)
 static struct kinf_span read_token(void *ctx, bool refused)
 {
     (void)ctx;
+    if (!world.links[0].verified) /* it would not be sent */
+        return (struct kinf_span){ NULL, 0 };
     if (refused && sim.now >= world.token_readable_at)
         world.token_number = server.token;
     world.token.len = 0;
