@@ -80,8 +80,7 @@ static void end_pass(struct mirror *m)
     m->retry_at_ms = m->now_ms + m->retry_wait_ms;
     if (!m->retry)
         m->doubt = false;
-    m->compare = true; /* removals may have failed, too */
-    m->compare_at_ms = m->now_ms;
+    mirror_compare_now(m); /* removals may have failed, too */
 }
 
 /* The object of a pass that is to be put again, if it is still there. */
@@ -144,18 +143,15 @@ int mirror_put(struct mirror *m, const struct kinf_object *object,
 {
     m->now_ms = now_ms;
     if (m->status.held > 0) { /* what is held may have come back */
-        m->compare = true;
-        m->compare_at_ms = now_ms + MIRROR_SETTLE_MS;
+        mirror_compare_later(m);
     }
     return mirror_put_object(m, object, false);
 }
 
 void mirror_relisting(struct mirror *m, bool relisting)
 {
-    if (m->relisting && !relisting) {
-        m->compare = true;
-        m->compare_at_ms = m->now_ms;
-    }
+    if (m->relisting && !relisting)
+        mirror_compare_now(m);
     if (relisting)
         m->status.compared = false;
     m->relisting = relisting;
@@ -164,8 +160,7 @@ void mirror_relisting(struct mirror *m, bool relisting)
 void mirror_confirm(struct mirror *m)
 {
     m->confirmed = m->status.held;
-    m->compare = true;
-    m->compare_at_ms = m->now_ms;
+    mirror_compare_now(m);
 }
 
 static uint32_t sooner(uint32_t wait, uint32_t at_ms, uint32_t now_ms)
@@ -173,6 +168,12 @@ static uint32_t sooner(uint32_t wait, uint32_t at_ms, uint32_t now_ms)
     uint32_t until = mirror_due(at_ms, now_ms) ? 0 : at_ms - now_ms;
 
     return until < wait ? until : wait;
+}
+
+static bool compare_is_due(const struct mirror *m)
+{
+    return m->compare && !m->relisting &&
+           (!m->settling || mirror_due(m->compare_at_ms, m->now_ms));
 }
 
 /* Begins what is due. Returns for how long nothing is. */
@@ -184,8 +185,7 @@ static uint32_t begin(struct mirror *m)
         begin_pass(m);
         return 0;
     }
-    if (m->compare && !m->relisting &&
-        mirror_due(m->compare_at_ms, m->now_ms)) {
+    if (compare_is_due(m)) {
         m->compare = m->audit = false;
         mirror_begin_scan(m, MIRROR_STAGE_COUNT);
         return 0;
@@ -231,4 +231,5 @@ void mirror_status(const struct mirror *m, struct mirror_status *out)
         out->failed = m->failed_before;
     out->idle = m->stage == MIRROR_STAGE_IDLE && !m->job.active &&
                 (!m->compare || m->relisting);
+    out->settled = out->compared && out->idle && !out->failed && !out->held;
 }

@@ -112,10 +112,12 @@ struct mirror_status {
     uint32_t objects; /* on disk, as recorded */
     uint32_t failed;  /* objects that are not on disk as they should be */
     uint32_t held;    /* removals that await mirror_confirm */
+    uint32_t noted;   /* deletes noted since DIR was last compared */
     uint32_t written, unchanged, removed, errors; /* since the start */
     int last_error; /* the errno of the last MIRROR_DISK, or 0 */
     bool compared;  /* with the cache, since the last list */
     bool idle;      /* nothing begun, nothing due but retries */
+    bool settled;   /* compared, idle, nothing failed or held */
 };
 
 #include "mirror_internal.h"

@@ -65,7 +65,8 @@ struct mirror {
     struct kinf_span key; /* in which key, or empty */
     enum mirror_stage stage;
     bool relisting;
-    bool compare;     /* DIR is to be compared with the cache */
+    bool compare;     /* DIR is to be compared with the cache, */
+    bool settling;    /* ... at compare_at_ms */
     bool audit;       /* old versions may lie about that old[] has not */
     bool unbraked;    /* the first comparison after --reset */
     bool doubt;       /* a folder could not be synced: sync again */

@@ -22,26 +22,39 @@ static void leave_line(struct mirror *m)
     m->old_count--;
 }
 
+/* Removes what was listed in m->piece[1]. Returns -errno, or how many. */
+static int remove_listed(struct mirror *m, int folder, int len, int most)
+{
+    uint32_t at = 0;
+    const char *name;
+    int count = 0, err;
+
+    while (count < most &&
+           (name = mirror_next_entry(m->piece[1], (uint32_t)len, &at))) {
+        err = m->sys->unlink(folder, name, 0);
+        if (err < 0 && err != -ENOENT)
+            return err;
+        count++;
+    }
+    return count;
+}
+
 /* Removes the files of a folder. Returns 1 when none is left, 0 when there may
  * be more, or -errno. */
 static int remove_files(struct mirror *m, int folder)
 {
-    int len = m->sys->list(folder, m->piece[1], MIRROR_PIECE);
-    unsigned count = 0;
-    uint32_t at = 0;
-    const char *name;
-    int err;
+    int left = MIRROR_FILES_A_CALL, len, count;
 
-    if (len < 0)
-        return len;
-    while ((name = mirror_next_entry(m->piece[1], (uint32_t)len, &at))) {
-        if (count++ == MIRROR_FILES_A_CALL)
-            return 0;
-        err = m->sys->unlink(folder, name, 0);
-        if (err < 0 && err != -ENOENT)
-            return err;
+    while (left > 0) {
+        len = m->sys->list(folder, m->piece[1], MIRROR_PIECE);
+        if (len <= 0)
+            return len < 0 ? len : 1;
+        count = remove_listed(m, folder, len, left);
+        if (count < 0)
+            return count;
+        left -= count;
     }
-    return count == 0;
+    return 0;
 }
 
 static int empty_version(struct mirror *m, int version)

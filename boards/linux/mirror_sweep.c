@@ -56,10 +56,9 @@ static int look(struct mirror *m, const struct mirror_place *place,
 static void note(struct mirror *m, const char *id,
                  const struct mirror_record *record)
 {
-    if (!record->gone)
-        (void)mirror_note_gone(m, id, true);
-    m->compare = true;
-    m->compare_at_ms = m->now_ms + MIRROR_SETTLE_MS; /* for the rest */
+    if (!record->gone && mirror_note_gone(m, id, true) >= 0)
+        m->status.noted++;
+    mirror_compare_later(m);
 }
 
 static enum mirror_problem remove_or_note(struct mirror *m,
@@ -137,6 +136,7 @@ static void decide(struct mirror *m)
     const struct mirror_scan *s = &m->scan;
 
     m->status.objects = s->objects;
+    m->status.noted = 0;
     if (too_many(m, s->lost, s->objects) && !m->unbraked &&
         s->lost > m->confirmed) {
         if (m->status.held != s->lost)
@@ -157,6 +157,20 @@ static void decide(struct mirror *m)
     m->status.compared = true;
     m->unbraked = false;
     m->confirmed = 0;
+}
+
+void mirror_compare_now(struct mirror *m)
+{
+    m->compare = true;
+    m->settling = false;
+}
+
+void mirror_compare_later(struct mirror *m)
+{
+    if (m->compare && !m->settling)
+        return;
+    m->compare = m->settling = true;
+    m->compare_at_ms = m->now_ms + MIRROR_SETTLE_MS;
 }
 
 /* ---- the scan ----------------------------------------------------------- */
@@ -259,8 +273,8 @@ static void finish(struct mirror *m)
         return;
     case MIRROR_STAGE_CLEAR:
         mirror_end_scan(m);
-        m->compare = more; /* more are gone than were counted: count again */
-        m->compare_at_ms = m->now_ms;
+        if (more) /* are gone than were counted */
+            mirror_compare_now(m);
         m->status.compared = !more;
         m->unbraked = m->unbraked && more;
         m->confirmed = 0;
@@ -302,7 +316,7 @@ void mirror_scan_step(struct mirror *m)
 
     if (m->relisting && m->stage != MIRROR_STAGE_AUDIT) {
         mirror_end_scan(m);
-        m->compare = true;
+        mirror_compare_now(m);
         return;
     }
     for (unsigned n = 0; n < MIRROR_LOOKS_A_CALL; n++) {

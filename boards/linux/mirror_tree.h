@@ -113,6 +113,10 @@ enum mirror_problem mirror_unlink_object(struct mirror *m,
                                          const char *id);
 /* A failure is to be tried again. */
 void mirror_count_failure(struct mirror *m);
+/* Compares DIR with the cache: when no list is under way, or when nothing more
+ * came for MIRROR_SETTLE_MS, too. */
+void mirror_compare_now(struct mirror *m);
+void mirror_compare_later(struct mirror *m);
 void mirror_begin_scan(struct mirror *m, enum mirror_stage stage);
 void mirror_scan_step(struct mirror *m);
 void mirror_end_scan(struct mirror *m);
