@@ -472,9 +472,13 @@ static struct kinf_span taken_text(const struct kinf_json_stream *s)
     return span_of(s->text + s->text_at, s->text_len);
 }
 
-static bool starts_with(struct kinf_span text, struct kinf_span start)
+static bool contains(struct kinf_span text, struct kinf_span part)
 {
-    return text.len >= start.len && memcmp(text.ptr, start.ptr, start.len) == 0;
+    while (text.len >= part.len && memcmp(text.ptr, part.ptr, part.len) != 0) {
+        text.ptr++;
+        text.len--;
+    }
+    return text.len >= part.len;
 }
 
 static uint32_t number_in(struct kinf_span text)
@@ -529,7 +533,7 @@ static void end_message(struct kinf_json_stream *s)
         s->text_len--;
     s->page.at = s->text_at;
     s->page.len = s->text_len;
-    if (starts_with(taken_text(s), KINF_SPAN("Too large resource version")))
+    if (contains(taken_text(s), KINF_SPAN("Too large resource version")))
         s->version_ahead = true;
 }
 
@@ -877,6 +881,7 @@ static int close_container(struct feed *f, char c)
                                       : roles[s->role].parent;
     }
     s->depth--;
+    s->field = F_NONE; /* what follows in an array has no key */
     return end_value(f);
 }
 
