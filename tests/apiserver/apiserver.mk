@@ -26,3 +26,6 @@ informer-go:
 	    $(INFORMER_GO) $(BUILD_ROOT)
 
 .PHONY: apiserver kload informer-go
+
+# tests/apiserver/test_apiserver.py and other suites start it.
+test-built: apiserver

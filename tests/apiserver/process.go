@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// The program this process runs, even when its file has been replaced since.
+const ourself = "/proc/self/exe"
+
 // child is the running half; it lives at most as long as this process.
 type child struct {
 	cmd    *exec.Cmd
@@ -25,10 +28,6 @@ type child struct {
 
 // startChild must be called by the main thread: see init().
 func startChild(s *state, audit bool, extra []string) (*child, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	log, err := os.OpenFile(s.path("log"),
 		os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -39,7 +38,7 @@ func startChild(s *state, audit bool, extra []string) (*child, error) {
 	args := append([]string{"child", "--dir", s.dir,
 		"--port", strconv.Itoa(s.port),
 		"--audit=" + strconv.FormatBool(audit), "--"}, extra...)
-	c := &child{cmd: exec.Command(self, args...), dead: make(chan struct{})}
+	c := &child{cmd: exec.Command(ourself, args...), dead: make(chan struct{})}
 	c.cmd.Stderr = log
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {

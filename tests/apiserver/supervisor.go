@@ -128,15 +128,15 @@ func (s *supervisor) open() error {
 	return s.control()
 }
 
-// lockDir holds the directory for this process' life.
+// lockDir holds the directory for this process' life: the descriptor is never
+// closed, and is bare, because Go closes an os.File that nobody refers to.
 func lockDir(dir string) error {
-	file, err := os.OpenFile(filepath.Join(dir, "lock"),
-		os.O_CREATE|os.O_RDWR, 0o600)
+	fd, err := syscall.Open(filepath.Join(dir, "lock"),
+		syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
-	// The descriptor is meant to stay open.
-	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	return syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB)
 }
 
 // serve starts the child and obeys until somebody says that it is over.

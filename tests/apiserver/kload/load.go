@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -41,8 +40,11 @@ func (p pace) due(i int) time.Time {
 	return p.began.Add(time.Duration(float64(i) / p.rate * float64(time.Second)))
 }
 
-// run calls each(i) for i below count (or for ever) by the plan, with so many
-// workers, until stop closes.
+// endless is a count that is never reached.
+const endless = -1
+
+// run calls each(i) for i below count by the plan, with so many workers, until
+// stop closes.
 func run(rate float64, count, workers int, stop <-chan struct{},
 	each func(i int) error) (summary, error) {
 	var out summary
@@ -84,7 +86,7 @@ func run(rate float64, count, workers int, stop <-chan struct{},
 
 func feed(plan pace, count int, numbers chan<- int, stop <-chan struct{}) {
 	defer close(numbers)
-	for i := 0; count == 0 || i < count; i++ {
+	for i := 0; count == endless || i < count; i++ {
 		select {
 		case <-stop:
 			return
@@ -146,8 +148,8 @@ func churn(c *client, o *options, _ []string) (any, error) {
 		return nil, err
 	}
 	count := o.count
-	if o.duration > 0 {
-		count = 0
+	if o.duration > 0 || count == 0 {
+		count = endless
 	}
 	size := k.payloadSize(o)
 	return run(o.rate, count, o.workers, interrupted(o.duration),
@@ -217,9 +219,6 @@ func removeAll(c *client, o *options, _ []string) (any, error) {
 		return nil, err
 	}
 	return run(0, len(names), o.workers, interrupted(0), func(i int) error {
-		if len(names) == 0 {
-			return errors.New("nothing to delete")
-		}
 		_, err := c.json("DELETE", path+"/"+names[i], nil)
 		if isStatus(err, http.StatusNotFound) {
 			return nil

@@ -58,9 +58,16 @@ func TestErrorsAreCountedAndTheFirstTold(t *testing.T) {
 func TestStopEndsAnEndlessLoad(t *testing.T) {
 	stop := make(chan struct{})
 	time.AfterFunc(50*time.Millisecond, func() { close(stop) })
-	out, _ := run(100, 0, 2, stop, func(int) error { return nil })
+	out, _ := run(100, endless, 2, stop, func(int) error { return nil })
 	if out.Done < 2 || out.Done > 8 {
 		t.Errorf("%d in 50 ms at 100/s", out.Done)
+	}
+}
+
+func TestNothingToDoEnds(t *testing.T) {
+	out, err := run(0, 0, 4, nil, func(int) error { return errors.New("x") })
+	if out.Done != 0 || out.Errors != 0 || err != nil {
+		t.Errorf("%+v, %v", out, err)
 	}
 }
 
