@@ -7,9 +7,11 @@
 #   unit-gcc, unit-clang   address and undefined-behaviour sanitizers
 #   unit-small             as unit-gcc, all sizes the smallest legal ones
 #
-# T=test_ring picks suites, CORE="base wire" builds these folders alone.
+# make unit T=test_ring picks suites, and CORE="base wire" builds these folders
+# alone; make test T="unit e2e/test_x" picks by parts of the suites' names.
 
 T ?= *
+PICKED := $(if $(filter unit,$(MAKECMDGOALS)),$(T),*)
 
 DEPS_TEST := test
 
@@ -30,7 +32,7 @@ $(call program,unit-gcc,gcc $(SANITIZE))
 # $(call c_tests,FLAVOUR,FOLDER,ARCHIVES): sets FLAVOUR_FOLDER_TESTS.
 define c_tests_rules
 $(1)_$(2)_TESTS := $(patsubst tests/$(2)/%.c,$(O)/$(1)/$(2)/%, \
-    $(foreach t,$(T),$(wildcard tests/$(2)/$(patsubst test_test_%,test_%,test_$(t)).c)))
+    $(foreach t,$(PICKED),$(wildcard tests/$(2)/$(patsubst test_test_%,test_%,test_$(t)).c)))
 $(O)/$(1)/$(2)/test_%: $(O)/$(1)/obj/tests/$(2)/test_%.o \
     $(call objects,$(1),$(filter-out tests/$(2)/test_%,$(wildcard tests/$(2)/*.c))) \
     $(3)
