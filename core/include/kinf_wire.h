@@ -110,7 +110,7 @@ struct kinf_json_stream {
     uint8_t field;      /* of the member that is read, enum field */
     uint8_t taken;      /* field whose value is being copied into text */
     uint8_t literal;    /* place in a literal, or state of a number */
-    uint8_t left;       /* bytes of a character or digits of an escape to come */
+    uint8_t left;       /* bytes of a character, digits of an escape to come */
     uint8_t low, high;  /* limits of the next byte of a character */
     uint16_t code_unit; /* of the escape that is read */
     uint32_t depth;       /* open brackets */

@@ -91,9 +91,9 @@ static inline const char *error_name(int err)
 struct feeder {
     struct kinf_span input;
     size_t first, further;
-    size_t at;                /* bytes handed out */
+    size_t at;                  /* bytes handed out */
     size_t piece_at, piece_len; /* what is left of the piece that is out */
-    char *page;               /* memory before the forbidden page */
+    char *page;                 /* memory before the forbidden page */
     size_t room;
 };
 
@@ -155,8 +155,7 @@ static inline void feeder_used(struct feeder *f, size_t n)
 typedef void (*feed_func)(void *ctx, struct feeder *f, struct told *told);
 
 static inline void feed_cut(feed_func run, void *ctx, struct feeder *f,
-                            size_t first, size_t further,
-                            const char *expected)
+                            size_t first, size_t further, const char *expected)
 {
     struct told told = { NULL, 0, 0 };
 
@@ -166,8 +165,9 @@ static inline void feed_cut(feed_func run, void *ctx, struct feeder *f,
     if (strcmp(told.text, expected) != 0)
         fail_msg("pieces of %zu and then %zu bytes of:\n%.*s\n"
                  "--- expected:\n%s\n--- but told:\n%s",
-                 first, further, (int)(f->input.len < 4096 ? f->input.len : 4096),
-                 f->input.ptr, expected, told.text);
+                 first, further,
+                 (int)(f->input.len < 4096 ? f->input.len : 4096), f->input.ptr,
+                 expected, told.text);
     free(told.text);
 }
 

@@ -49,8 +49,7 @@ static void expect_sent(const struct part *parts, size_t count,
         kinf_http_request_init(&q);
         for (size_t i = 0; i < count; i++)
             kinf_http_request_add(
-                &q,
-                (struct kinf_span){ parts[i].text, strlen(parts[i].text) },
+                &q, (struct kinf_span){ parts[i].text, strlen(parts[i].text) },
                 parts[i].type);
         tell(&wire, "");
         send_all(&q, size, 1 + size % 5, &wire);
@@ -61,15 +60,14 @@ static void expect_sent(const struct part *parts, size_t count,
 
 static void test_request_sends_its_parts_in_order(void **state)
 {
-    const struct part parts[] = {
-        { "GET /api", KINF_PART_PLAIN },
-        { "", KINF_PART_PLAIN },
-        { "a b", KINF_PART_ENCODED },
-        { " HTTP/1.1\r\nAuthorization: Bearer ", KINF_PART_PLAIN },
-        { "##secret##", KINF_PART_SECRET },
-        { "", KINF_PART_SECRET },
-        { "\r\n\r\n", KINF_PART_PLAIN }
-    };
+    const struct part parts[] = { { "GET /api", KINF_PART_PLAIN },
+                                  { "", KINF_PART_PLAIN },
+                                  { "a b", KINF_PART_ENCODED },
+                                  { " HTTP/1.1\r\nAuthorization: Bearer ",
+                                    KINF_PART_PLAIN },
+                                  { "##secret##", KINF_PART_SECRET },
+                                  { "", KINF_PART_SECRET },
+                                  { "\r\n\r\n", KINF_PART_PLAIN } };
 
     (void)state;
     expect_sent(parts, COUNT(parts),

@@ -86,7 +86,8 @@ static void test_response_ends_by_length(void **state)
     (void)state;
     expect(OK_HEAD "Content-Length: 3\r\n\r\nabcHTTP/1.1",
            " head=200 keep\nabc(end) rest=8");
-    expect(OK_HEAD "Content-Length: 0\r\n\r\nx", " head=200 keep\n(end) rest=1");
+    expect(OK_HEAD "Content-Length: 0\r\n\r\nx",
+           " head=200 keep\n(end) rest=1");
     expect(OK_HEAD "CONTENT-length:\t0003 \r\n\r\nabc",
            " head=200 keep\nabc(end)");
     expect(OK_HEAD "Content-Length: 4\r\n\r\nabc", " head=200 keep\nabcCUT");
@@ -132,7 +133,8 @@ static void test_response_passes_over_interim_answers(void **state)
 static void test_response_tells_what_others_read(void **state)
 {
     (void)state;
-    expect(OK_HEAD "Content-Type: Application/JSON\r\nContent-Length: 0\r\n\r\n",
+    expect(OK_HEAD
+           "Content-Type: Application/JSON\r\nContent-Length: 0\r\n\r\n",
            " head=200 keep json\n(end)");
     expect(OK_HEAD "Content-Type: application/json ; stream=watch\r\n"
                    "Content-Length: 0\r\n\r\n",
@@ -182,8 +184,8 @@ static void test_response_reads_dates(void **state)
         snprintf(expected, sizeof(expected),
                  " head=200 close retry-date=%lld date=%lld\n(closed)",
                  cases[i].seconds, cases[i].seconds);
-        expect(input, cases[i].seconds != 0 ? expected
-                                            : " head=200 close\n(closed)");
+        expect(input,
+               cases[i].seconds != 0 ? expected : " head=200 close\n(closed)");
     }
 }
 
@@ -201,13 +203,15 @@ static void test_response_refuses_other_versions(void **state)
 static void test_response_refuses_malformed_lines(void **state)
 {
     static const char *const cases[] = {
-        "HTTP/1.1 20\r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/1.1 2x0 OK\r\n",
-        "HTTP/1.1 099 OK\r\n", "HTTP/1.1 200 OK\n", "HTTP/1.1  200 OK\r\n",
-        "HTTP/1.1 200 O\vK\r\n", OK_HEAD "no colon\r\n", OK_HEAD ": x\r\n",
-        OK_HEAD "Name : x\r\n", OK_HEAD "Name\t: x\r\n",
-        OK_HEAD "A: b\r\n folded\r\n", OK_HEAD " A: b\r\n",
-        OK_HEAD "A: b\nC: d\r\n", OK_HEAD "A: b\rC: d\r\n",
-        OK_HEAD "A: \x01\r\n", OK_HEAD "A: \x7F\r\n"
+        "HTTP/1.1 20\r\n",        "HTTP/1.1 2000 OK\r\n",
+        "HTTP/1.1 2x0 OK\r\n",    "HTTP/1.1 099 OK\r\n",
+        "HTTP/1.1 200 OK\n",      "HTTP/1.1  200 OK\r\n",
+        "HTTP/1.1 200 O\vK\r\n",  OK_HEAD "no colon\r\n",
+        OK_HEAD ": x\r\n",        OK_HEAD "Name : x\r\n",
+        OK_HEAD "Name\t: x\r\n",  OK_HEAD "A: b\r\n folded\r\n",
+        OK_HEAD " A: b\r\n",      OK_HEAD "A: b\nC: d\r\n",
+        OK_HEAD "A: b\rC: d\r\n", OK_HEAD "A: \x01\r\n",
+        OK_HEAD "A: \x7F\r\n"
     };
 
     (void)state;
@@ -270,21 +274,19 @@ static void test_response_refuses_malformed_chunks(void **state)
 {
     static const struct {
         const char *chunks, *told;
-    } cases[] = {
-        { "\r\n", "HTTP_CHUNK" },
-        { "x\r\n", "HTTP_CHUNK" },
-        { "-1\r\n", "HTTP_CHUNK" },
-        { "5x\r\n", "HTTP_CHUNK" },
-        { "5\nhello", "HTTP_CHUNK" },
-        { "5\r\rhello", "HTTP_CHUNK" },
-        { "5;x\nhello", "HTTP_CHUNK" },
-        { "100000000\r\n", "HTTP_CHUNK" },
-        { "00000000000000005\r\n", "HTTP_CHUNK" },
-        { "5\r\nhello!\r\n", "helloHTTP_CHUNK_END" },
-        { "5\r\nhello\n", "helloHTTP_CHUNK_END" },
-        { "5\r\nhello\r\r", "helloHTTP_CHUNK_END" },
-        { "0\r\nbad\n", "HTTP_LINE" }
-    };
+    } cases[] = { { "\r\n", "HTTP_CHUNK" },
+                  { "x\r\n", "HTTP_CHUNK" },
+                  { "-1\r\n", "HTTP_CHUNK" },
+                  { "5x\r\n", "HTTP_CHUNK" },
+                  { "5\nhello", "HTTP_CHUNK" },
+                  { "5\r\rhello", "HTTP_CHUNK" },
+                  { "5;x\nhello", "HTTP_CHUNK" },
+                  { "100000000\r\n", "HTTP_CHUNK" },
+                  { "00000000000000005\r\n", "HTTP_CHUNK" },
+                  { "5\r\nhello!\r\n", "helloHTTP_CHUNK_END" },
+                  { "5\r\nhello\n", "helloHTTP_CHUNK_END" },
+                  { "5\r\nhello\r\r", "helloHTTP_CHUNK_END" },
+                  { "0\r\nbad\n", "HTTP_LINE" } };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -389,12 +391,13 @@ static void test_response_is_handed_on_where_it_lies(void **state)
 
     (void)state;
     kinf_http_response_init(&r);
-    assert_int_equal(kinf_http_response_feed(&r, input, sizeof(input) - 1,
-                                             &used, &body), HTTP_HEAD);
+    assert_int_equal(
+        kinf_http_response_feed(&r, input, sizeof(input) - 1, &used, &body),
+        HTTP_HEAD);
     at += used;
-    assert_int_equal(kinf_http_response_feed(&r, input + at,
-                                             sizeof(input) - 1 - at, &used,
-                                             &body), HTTP_BODY);
+    assert_int_equal(kinf_http_response_feed(
+                         &r, input + at, sizeof(input) - 1 - at, &used, &body),
+                     HTTP_BODY);
     assert_ptr_equal(body.ptr, strstr(input, "hello"));
     assert_int_equal(body.len, 5);
     assert_int_equal(used, 8);
