@@ -57,6 +57,7 @@ struct held {
 
 struct live {
     mbedtls_ssl_context ssl;
+    mbedtls_ssl_config conf; /* the credentials', perhaps with less offered */
     struct kinf_mbedtls *tls;
     bool asked;        /* the server's chain was verified now */
     bool offered;      /* a ticket was */

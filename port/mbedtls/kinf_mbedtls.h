@@ -120,6 +120,7 @@ struct kinf_mbedtls {
     bool call;     /* goes on without waiting */
     bool starved;  /* the transport below had nothing, or no room */
     bool verified, resumed;
+    bool only_1_2; /* see note_pss in tls.c */
     int lower_err;     /* of the transport below, or KINF_OK */
     uint32_t refused;  /* by the arena, before this open */
     size_t pending;    /* bytes of send() that wait inside a record */

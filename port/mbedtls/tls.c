@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <mbedtls/net_sockets.h>
+#include <mbedtls/version.h>
 
 #include "glue.h"
 
@@ -173,6 +174,7 @@ static int explain(struct kinf_mbedtls *tls, struct live *live, int ret)
     switch (ret) {
     case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
     case MBEDTLS_ERR_X509_FATAL_ERROR:
+    case MBEDTLS_ERR_SSL_BAD_CERTIFICATE:
         return kinf_mbedtls_verify_error(live);
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
         return alert(tls, live);
@@ -199,11 +201,28 @@ static int explain(struct kinf_mbedtls *tls, struct live *live, int ret)
     return unknown(tls, ret);
 }
 
+/* Mbed TLS before 3.6.7 offers RSA-PSS for TLS 1.3 and refuses it under 1.2,
+ * where a server that goes by its own order may come to it. The next open then
+ * offers 1.2 alone, and no PSS. */
+static void note_pss(struct kinf_mbedtls *tls, const struct live *live, int ret)
+{
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3) && MBEDTLS_VERSION_NUMBER < 0x03060700
+    if (ret == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && live->rsa &&
+        live->ssl.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_SERVER_KEY_EXCHANGE)
+        tls->only_1_2 = true;
+#else
+    (void)tls;
+    (void)live;
+    (void)ret;
+#endif
+}
+
 static int fail_with(struct kinf_mbedtls *tls, int ret)
 {
     struct live *live = tls->live;
     int err = explain(tls, live, ret);
 
+    note_pss(tls, live, ret);
     /* A ticket that led to this may do so again. */
     if (live->offered && tls->state == STATE_HANDSHAKE)
         kinf_mbedtls_ticket_drop(tls);
@@ -274,10 +293,14 @@ static int make_live(struct kinf_mbedtls *tls, struct kinf_span host,
     live->ip_len = kinf_mbedtls_ip(live->name, live->ip);
     (void)kinf_mbedtls_now(&now_s, &live->build_time);
 
+    live->conf = held->conf; /* lent: only credentials.c frees it */
+    if (tls->only_1_2)
+        mbedtls_ssl_conf_max_tls_version(&live->conf,
+                                         MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_init(&live->ssl);
     ret = kinf_mbedtls_reseed();
     if (ret == 0)
-        ret = mbedtls_ssl_setup(&live->ssl, &held->conf);
+        ret = mbedtls_ssl_setup(&live->ssl, &live->conf);
     /* NULL: no SNI, and the name is verified by us. */
     if (ret == 0)
         ret = mbedtls_ssl_set_hostname(&live->ssl,
@@ -510,6 +533,7 @@ static void tls_forget(void *ctx)
     struct kinf_mbedtls *tls = ctx;
 
     kinf_mbedtls_ticket_drop(tls);
+    tls->only_1_2 = false;
     if (tls->config.lower->forget != NULL)
         tls->config.lower->forget(tls->config.lower_ctx);
 }

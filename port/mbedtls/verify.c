@@ -288,12 +288,28 @@ int kinf_mbedtls_verify(void *ctx, mbedtls_x509_crt *crt, int depth,
     return 0;
 }
 
+/* The purpose of the leaf is looked at after the chain, without a call. */
+static bool find_purpose(struct live *live)
+{
+    uint32_t flags = mbedtls_ssl_get_verify_result(&live->ssl);
+    struct kinf_words w =
+        kinf_words_in(live->tls->reason, sizeof(live->tls->reason));
+
+    if (flags == UINT32_MAX || weakness(flags) == NULL)
+        return false;
+    kinf_words_text(&w, "the server's certificate");
+    kinf_words_text(&w, weakness(flags));
+    return true;
+}
+
 int kinf_mbedtls_verify_error(struct live *live)
 {
     struct kinf_words w;
 
     if (live->flags != 0)
         return error_of(live->flags);
+    if (find_purpose(live))
+        return KINF_ERR_NOT_TRUSTED;
     w = kinf_words_in(live->tls->reason, sizeof(live->tls->reason));
     kinf_words_text(&w, "the server's certificate chain is longer than ");
     kinf_words_number(&w, MBEDTLS_X509_MAX_INTERMEDIATE_CA + 1);

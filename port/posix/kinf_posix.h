@@ -87,10 +87,10 @@ void kinf_posix_add(struct kinf_posix *posix, struct kinf_posix_tcp *tcp,
                     const void *transport);
 
 /* Sleeps until a transport can do what kinf_waits says, kinf_posix_wake is
- * called, one of the application's own descriptors is ready, or timeout_ms (what
- * kinf_poll returned; UINT32_MAX: none) is over. extra is an array of struct
- * pollfd and gets its revents; NULL with 0 for none. Signals end the sleep,
- * too. Returns how many of extra are ready. */
+ * called, one of the application's own descriptors is ready, or timeout_ms
+ * (what kinf_poll returned; UINT32_MAX: none) is over. extra is an array of
+ * struct pollfd and gets its revents; NULL with 0 for none. Signals end the
+ * sleep, too. Returns how many of extra are ready. */
 struct pollfd;
 int kinf_posix_wait(struct kinf_posix *posix, const struct kinf *k,
                     uint32_t timeout_ms, struct pollfd *extra,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conformance.c - the contract of a port, a sentence a check. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -124,6 +125,55 @@ static void open_shows_its_phases(struct rig *rig)
     REQUIRE(rig_status(rig).phase == KINF_PHASE_CLOSED, "not CLOSED at last");
 }
 
+/* Goes on with an open that cannot come to its end. Each call is short, and the
+ * phase is the one expected, whose deadline is the caller's. */
+static void expect_stalled(struct rig *rig, enum kinf_phase phase)
+{
+    int64_t until = real_ms() + 300, shortest = 1000000;
+
+    while (real_ms() < until) {
+        int64_t before = real_ms(), took;
+        int err = rig->ops->open(rig->ctx, rig->host, rig->number);
+
+        took = real_ms() - before;
+        shortest = took < shortest ? took : shortest;
+        REQUIRE(err == KINF_ERR_AGAIN, "open gave %d, %s", err,
+                rig_reason(rig));
+        rig_wait(rig, 20);
+    }
+    REQUIRE(shortest < 100, "the quickest call took %lld ms",
+            (long long)shortest);
+    REQUIRE(rig_status(rig).phase == phase, "in phase %d, not %d",
+            (int)rig_status(rig).phase, (int)phase);
+    REQUIRE((rig_status(rig).wants & KINF_WANTS_CALL) == 0,
+            "it wants to be called for ever");
+    rig->ops->close(rig->ctx);
+}
+
+static void a_slow_lookup_does_not_block(struct rig *rig)
+{
+    if (rig->port->slow == NULL)
+        skipped("no names here");
+    rig->host = (struct kinf_span){ rig->port->slow, strlen(rig->port->slow) };
+    expect_stalled(rig, KINF_PHASE_RESOLVE);
+    rig->host = KINF_SPAN("127.0.0.1");
+    rig_connect(rig);
+}
+
+static void a_connect_without_answer_does_not_block(struct rig *rig)
+{
+    REQUIRE(peer_do(&rig->peer, "stall"), "peer: %s", rig->peer.answer);
+    rig->number = (uint16_t)atoi(rig->peer.answer);
+    expect_stalled(rig, KINF_PHASE_CONNECT);
+}
+
+static void a_handshake_without_answer_does_not_block(struct rig *rig)
+{
+    if (rig->port->peer_tls == NULL)
+        skipped("no handshake here");
+    expect_stalled(rig, KINF_PHASE_HANDSHAKE);
+}
+
 static void a_closed_port_is_refused_with_words(struct rig *rig)
 {
     int err;
@@ -184,6 +234,10 @@ static void close_is_legal_at_any_time(struct rig *rig)
     rig->ops->close(rig->ctx); /* never opened */
     rig->ops->close(rig->ctx);
     REQUIRE(rig_status(rig).phase == KINF_PHASE_CLOSED, "not CLOSED");
+    rig_connect(rig);
+    rig->ops->close(rig->ctx);
+    if (rig->port->resources != NULL)
+        before = rig->port->resources();
     /* In each step of an open. */
     for (int steps = 1; steps < 200; steps++) {
         int err = KINF_ERR_AGAIN;
@@ -200,9 +254,7 @@ static void close_is_legal_at_any_time(struct rig *rig)
                 "not CLOSED after %d steps", steps);
         (void)peer_answer(&rig->peer); /* saw nobody, or one who left */
         rig->ops->close(rig->ctx);
-        if (rig->port->resources != NULL && steps == 2)
-            before = rig->port->resources();
-        REQUIRE(rig->port->resources == NULL || steps < 2 ||
+        REQUIRE(rig->port->resources == NULL ||
                     rig->port->resources() == before,
                 "closed after %d steps it holds %ld, not %ld", steps,
                 rig->port->resources(), before);
@@ -486,13 +538,16 @@ static void it_works_over_the_clocks_wrap(struct rig *rig)
     }
 }
 
-#define CHECK(name) { #name, name }
+#define CHECK(name) { #name, name, 0 }
 const struct check conformance[] = {
     CHECK(clock_counts_milliseconds),
     CHECK(wall_time_is_a_time_or_unknown),
     CHECK(random_is_not_constant),
     CHECK(random_fills_exactly_what_is_asked),
     CHECK(open_shows_its_phases),
+    CHECK(a_slow_lookup_does_not_block),
+    CHECK(a_connect_without_answer_does_not_block),
+    CHECK(a_handshake_without_answer_does_not_block),
     CHECK(a_closed_port_is_refused_with_words),
     CHECK(opens_again_after_a_failure),
     CHECK(opens_and_closes_many_times_without_loss),

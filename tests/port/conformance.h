@@ -28,6 +28,7 @@ struct port {
     /* The rest may be left out (NULL). */
     long (*resources)(void); /* what a closed transport must not hold */
     const char *nobody;      /* a name that does not resolve */
+    const char *slow;        /* a name that takes a second to resolve */
     const char *several;     /* a name whose first addresses refuse */
     void (*set_clock)(uint32_t now_ms); /* lets the clock wrap */
 };
@@ -45,6 +46,7 @@ struct rig {
 struct check {
     const char *name;
     void (*run)(struct rig *rig);
+    unsigned seconds; /* 0: CHECK_SECONDS */
 };
 extern const struct check conformance[];
 extern const size_t conformance_count;
@@ -67,7 +69,13 @@ enum outcome { KEPT, BROKEN, SKIPPED };
 enum outcome conformance_run(const struct port *port, const struct check *check,
                              char *text, size_t size);
 
-/* Runs all and prints TAP. Returns the exit code of a program. */
+/* Runs some checks of a port and prints TAP; the last call returns the exit
+ * code of the program. */
+void checks_run(const struct port *port, const struct check *checks,
+                size_t count);
+int checks_end(void);
+
+/* Runs the whole suite and returns the exit code of the program. */
 int conformance_main(const struct port *const *ports, size_t count);
 
 /* ---- for the tests of single ports, too --------------------------------- */

@@ -128,7 +128,7 @@ struct kinf_span pki(const char *name)
 }
 
 /* Each profile is tried with the form it is meant for. */
-#if KINF_TEST_PEM
+#ifndef KINF_TEST_DER
 #define CERTIFICATE_FORM ".pem"
 #define KEY_FORM ".key"
 #else
@@ -214,16 +214,6 @@ const struct port tls_port = {
     .peer_tls = "tls server-ec any",
     .resources = tls_resources,
     .nobody = "nobody.test",
+    .slow = "slow.test",
     .set_clock = set_boot_clock,
 };
-
-void tls_rig_init(struct rig *rig, const char *peer_tls, const char *authority)
-{
-    static struct port port;
-
-    port = tls_port;
-    port.peer_tls = peer_tls;
-    rig_init(rig, &port);
-    if (strcmp(authority, "ca-ec") != 0 && tls_start(0, authority) != KINF_OK)
-        broken("start: %s", the_tls.credentials.reason);
-}

@@ -49,8 +49,6 @@ void tls_wait(void *tls, const struct kinf_transport_status *status,
               int timeout_ms);
 long tls_resources(void);
 
-/* Places a peer, with the TLS of this command, and a fresh tls transport. */
-void tls_rig_init(struct rig *rig, const char *peer_tls, const char *authority);
 extern const struct port tls_port; /* peer_tls to be set */
 
 #endif

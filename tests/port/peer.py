@@ -28,6 +28,7 @@ class Peer:
     def __init__(self, pki):
         self.pki = pki
         self.listeners = {}
+        self.waiting = []
         self.conn = None
         self.tls = None
         self.sni = "none"
@@ -52,11 +53,20 @@ class Peer:
     def do_unlisten(self, address="127.0.0.1"):
         self.listeners.pop(address).close()
 
+    def do_stall(self, address="127.0.0.1"):
+        """Listens where no further connection will be made: nobody accepts,
+        and those who may wait are there already."""
+        port = self.do_listen(address, "0", "0")
+        for _ in range(3):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((address, port))
+            self.waiting.append(one)
+        return port
+
     def do_tls(self, cert, version, *options):
-        """tls CERT 1.2|1.3|any [noticket] [client=CA] [ciphers=LIST]"""
+        """tls CERT 1.2|1.3|any [noticket] [client=CA] [weak] [ownorder]"""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.file(cert + ".pem"),
-                                self.file(cert + ".key"))
         versions = {"1.2": ssl.TLSVersion.TLSv1_2,
                     "1.3": ssl.TLSVersion.TLSv1_3}
         if version in versions:
@@ -64,6 +74,7 @@ class Peer:
             context.maximum_version = versions[version]
         context.set_alpn_protocols(["h2", "http/1.1"])
         context.sni_callback = self.saw_sni
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
         for option in options:
             name, _, value = option.partition("=")
             if name == "noticket":
@@ -72,12 +83,14 @@ class Peer:
             elif name == "client":
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(self.file(value + ".pem"))
-            elif name == "ciphers":
-                context.set_ciphers(value)
+            elif name == "ownorder":
+                context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
             elif name == "weak":
                 context.set_ciphers("DEFAULT:@SECLEVEL=0")
             else:
                 raise ValueError(option)
+        context.load_cert_chain(self.file(cert + ".pem"),
+                                self.file(cert + ".key"))
         self.tls = context
 
     def saw_sni(self, sslobj, name, context):

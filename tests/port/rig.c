@@ -60,7 +60,7 @@ static void run_child(const struct port *port, const struct check *check,
     struct rig rig;
 
     result_fd = fd;
-    alarm(CHECK_SECONDS);
+    alarm(check->seconds != 0 ? check->seconds : CHECK_SECONDS);
     rig_init(&rig, port);
     check->run(&rig);
     rig_free(&rig);
@@ -111,28 +111,40 @@ enum outcome conformance_run(const struct port *port, const struct check *check,
     return BROKEN;
 }
 
-int conformance_main(const struct port *const *ports, size_t count)
+static size_t number, failed; /* checks printed so far */
+
+void checks_run(const struct port *port, const struct check *checks,
+                size_t count)
 {
-    size_t number = 0, failed = 0;
     char text[512];
 
-    for (size_t p = 0; p < count; p++)
-        for (size_t i = 0; i < conformance_count; i++) {
-            enum outcome outcome =
-                conformance_run(ports[p], &conformance[i], text, sizeof(text));
+    for (size_t i = 0; i < count; i++) {
+        enum outcome outcome =
+            conformance_run(port, &checks[i], text, sizeof(text));
 
-            number++;
-            failed += outcome == BROKEN;
-            printf("%sok %zu - %s: %s%s%s\n", outcome == BROKEN ? "not " : "",
-                   number, ports[p]->name, conformance[i].name,
-                   outcome == SKIPPED ? " # SKIP " : "",
-                   outcome == SKIPPED ? text : "");
-            if (outcome == BROKEN)
-                printf("# %s\n", text);
-            fflush(stdout);
-        }
+        number++;
+        failed += outcome == BROKEN;
+        printf("%sok %zu - %s: %s%s%s\n", outcome == BROKEN ? "not " : "",
+               number, port->name, checks[i].name,
+               outcome == SKIPPED ? " # SKIP " : "",
+               outcome == SKIPPED ? text : "");
+        if (outcome == BROKEN)
+            printf("# %s\n", text);
+        fflush(stdout);
+    }
+}
+
+int checks_end(void)
+{
     printf("1..%zu\n", number);
     return failed == 0 ? 0 : 1;
+}
+
+int conformance_main(const struct port *const *ports, size_t count)
+{
+    for (size_t p = 0; p < count; p++)
+        checks_run(ports[p], conformance, conformance_count);
+    return checks_end();
 }
 
 /* ---- the rig ------------------------------------------------------------ */

@@ -158,6 +158,7 @@ const struct port posix_port = {
     .wait = posix_wait,
     .resources = open_descriptors,
     .nobody = "nobody.test",
+    .slow = "slow.test",
     .several = "several.test",
     .set_clock = set_boot_clock,
 };
