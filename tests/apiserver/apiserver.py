@@ -111,7 +111,8 @@ class Server:
     def kload(self, *words):
         """Runs kload; its line of JSON, decoded."""
         done = subprocess.run([KLOAD, *words, "--dir", self.dir],
-                              capture_output=True, text=True, check=False)
+                              capture_output=True, text=True, check=False,
+                              timeout=300)
         if done.returncode:
             raise Failed(f"kload {' '.join(words)}: {done.stderr.strip()}")
         return json.loads(done.stdout)
