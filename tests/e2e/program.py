@@ -15,7 +15,7 @@ sys.path.insert(0, "tests/apiserver")
 
 OUT = os.environ.get("O", "build")
 GATEWAY = os.path.abspath(f"{OUT}/gateway/kinformer")
-SANITIZED = os.path.abspath(f"{OUT}/unit-gcc/kinformer")
+SANITIZED = os.path.abspath(f"{OUT}/sane/kinformer")
 
 
 def environment(**more):
