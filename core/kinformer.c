@@ -129,18 +129,21 @@ static bool step_informer(struct kinf_informer *inf)
     const uint32_t events = CONFIG_KINF_POLL_EVENTS;
     const uint32_t entries = CONFIG_KINF_POLL_ENTRIES;
     bool more = kinf_arena_compact(&inf->store, CONFIG_KINF_COMPACT_BYTES);
-    bool received;
+    bool received, carried;
 
     more |= kinf_processor_deliver(inf, events) == events;
     more |= kinf_controller_apply(inf, events, entries);
     more |= kinf_processor_cursors(inf, entries);
     more |= kinf_index_build(&inf->store, entries);
     received = kinf_reflector_step(inf, events);
-    if (kinf_controller_in_flight(inf)) {
+    carried = kinf_controller_in_flight(inf);
+    if (carried) {
         more |= kinf_controller_apply(inf, events, entries);
-        more |= kinf_processor_deliver(inf, events) > 0;
-        more |= inf->store.want_room && inf->store.holes > 0;
+        more |= kinf_processor_deliver(inf, events) == events;
     }
+    more |= carried && kinf_reflector_wants_room(inf) &&
+            !kinf_controller_blocked(inf);
+    more |= inf->store.want_room && inf->store.holes > 0;
     kinf_controller_mark(inf);
     return more || received;
 }

@@ -298,6 +298,7 @@ struct kinf_reflector {
     uint32_t contact_ms;    /* last whole event, bookmark or answer */
     uint32_t page_limit;
     uint32_t missed;        /* keys of this list that found no entry */
+    uint32_t full_keys, full_bytes; /* held when the last of them came */
     uint32_t fetch_at;      /* next entry to look at */
     struct kinf_backoff backoff, aside_backoff;
     struct kinf_version version;      /* received last: where a watch resumes */

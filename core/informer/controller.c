@@ -15,6 +15,15 @@ bool kinf_controller_in_flight(const struct kinf_informer *inf)
     return fifo_len(&inf->fifo) > 0 || inf->processor.undelivered > 0;
 }
 
+/* All rings that are not empty are stuck, and the FIFO, if it holds anything,
+ * finds no place in them. */
+bool kinf_controller_blocked(const struct kinf_informer *inf)
+{
+    if (fifo_len(&inf->fifo) > 0)
+        return !kinf_processor_room(inf) && kinf_processor_wait(inf) > 0;
+    return inf->processor.undelivered > 0 && kinf_processor_wait(inf) > 0;
+}
+
 /* Changes the current record of a key and tells everybody. The old one is held
  * until all have taken their reference. */
 static void change(struct kinf_informer *inf, kinf_idx entry, kinf_idx now,

@@ -438,13 +438,25 @@ bool kinf_processor_cursors(struct kinf_informer *inf, uint32_t budget)
     return more;
 }
 
+/* Could the cursor move at once? */
+static bool cursor_ready(const struct kinf_informer *inf,
+                         const struct kinf_listener *l)
+{
+    if (l->cursor_kind == CURSOR_NONE)
+        return false;
+    return l->mode == KINF_LATEST ||
+           (has_room(&inf->processor, l) &&
+            !(l->turn && inf->fifo.head != inf->fifo.tail));
+}
+
 uint32_t kinf_processor_wait(const struct kinf_informer *inf)
 {
     uint32_t wait = UINT32_MAX, now = inf->k->now_ms;
 
     for (const struct kinf_listener *l = inf->processor.listeners; l != NULL;
          l = l->next) {
-        if (l->removed || (pending(l) > 0 && !l->stuck))
+        if (l->removed || (pending(l) > 0 && !l->stuck) ||
+            cursor_ready(inf, l))
             return 0;
         if (l->stuck && l->timed)
             wait = earlier_ms(wait, deadline_left(l->retry_at_ms, now));

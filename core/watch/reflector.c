@@ -203,6 +203,16 @@ static const enum kinf_delta_type delta_of[] = {
     [KINF_EVENT_BOOKMARK] = KINF_DELTA_BOOKMARK
 };
 
+/* A key found no place. The cache must shrink before it can. */
+static void note_full(struct kinf_informer *inf)
+{
+    struct kinf_reflector *r = &inf->reflector;
+
+    r->degraded = true;
+    r->full_keys = inf->store.entry_pool.used;
+    r->full_bytes = inf->store.settled;
+}
+
 /* Takes in an object that lives. version is none while a list is read. */
 static void take_object(struct kinf_informer *inf, struct kinf_exchange *x,
                         const struct kinf_version *version)
@@ -227,7 +237,7 @@ static void take_object(struct kinf_informer *inf, struct kinf_exchange *x,
         break;
     default:
         r->missed++;
-        r->degraded = true;
+        note_full(inf);
         tell_object(inf, KINF_ERR_DEGRADED, &x->item);
         break;
     }
@@ -990,17 +1000,47 @@ static bool probe_due(const struct kinf_informer *inf)
             deadline_passed(r->main.opened_ms + CONFIG_KINF_DOUBT_MS, now));
 }
 
-/* A key found no entry, or many objects no room: a list repairs it when there
- * is room again. */
-static bool repair_due(const struct kinf_informer *inf)
+/* A key found no entry: a list repairs it once the cache holds less than it
+ * did then. */
+static bool repair_wanted(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
     const struct kinf_store *s = &inf->store;
 
     return r->degraded && !r->listing && !r->want_list &&
-           !pool_full(&s->entry_pool) &&
-           s->settled + 2 * arena_cost(s->object_bytes) <= s->arena_bytes &&
-           deadline_passed(r->repair_at_ms, now_of(inf));
+           (s->entry_pool.used < r->full_keys || s->settled < r->full_bytes);
+}
+
+static bool fetch_wanted(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    return inf->store.no_room > 0 && inf->store.freed && !r->listing &&
+           !r->want_list && r->state == READ;
+}
+
+static bool verify_wanted(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    return inf->config->verify_ms > 0 && inf->synced && !r->listing &&
+           !r->want_list;
+}
+
+/* Lists that are wanted beside those that errors lead to. */
+static void due_lists(struct kinf_informer *inf)
+{
+    struct kinf_reflector *r = &inf->reflector;
+    uint32_t now = now_of(inf);
+
+    if (verify_wanted(inf) && deadline_passed(r->verify_at_ms, now)) {
+        r->verify_at_ms = now + inf->config->verify_ms;
+        r->want_list = r->verifying = r->from_latest = true;
+    }
+    if (repair_wanted(inf) && deadline_passed(r->repair_at_ms, now)) {
+        r->want_list = true;
+        r->repair_at_ms = now + CONFIG_KINF_REPAIR_MS;
+    }
 }
 
 static void begin_aside(struct kinf_informer *inf)
@@ -1008,21 +1048,11 @@ static void begin_aside(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     uint32_t now = now_of(inf);
 
-    if (inf->config->verify_ms > 0 && inf->synced && !r->listing &&
-        !r->want_list && deadline_passed(r->verify_at_ms, now)) {
-        r->verify_at_ms = now + inf->config->verify_ms;
-        r->want_list = r->verifying = r->from_latest = true;
-    }
-    if (repair_due(inf)) {
-        r->want_list = true;
-        r->repair_at_ms = now + CONFIG_KINF_REPAIR_MS;
-    }
     if (!deadline_passed(r->aside_at_ms, now))
         return;
     if (probe_due(inf))
         begin_probe(inf);
-    else if (inf->store.no_room > 0 && inf->store.freed && !r->listing &&
-             !r->want_list && r->state == READ)
+    else if (fetch_wanted(inf))
         begin_fetch(inf);
 }
 
@@ -1095,6 +1125,13 @@ static void keep_recent(struct kinf_informer *inf)
     r->awake = true;
 }
 
+bool kinf_reflector_wants_room(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    return r->main.begun || r->aside.begun || r->state == MARK;
+}
+
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
 {
     int main = KINF_OK, aside = KINF_OK;
@@ -1102,6 +1139,7 @@ bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
     uint32_t steps = events + 64;
 
     keep_recent(inf);
+    due_lists(inf);
     while (steps-- > 0 && inf->counters.events - before < events &&
            (main == KINF_OK || aside == KINF_OK) && !inf->stopping) {
         if (main == KINF_OK) {
@@ -1154,11 +1192,11 @@ uint32_t kinf_reflector_wait(const struct kinf_informer *inf)
     if (r->aside.state == ASIDE_READ && r->aside.opened)
         wait = earlier_ms(wait, deadline_left(r->aside.event_ms +
                                                   CONFIG_KINF_BODY_MS, now));
-    if (r->degraded && !r->listing && !pool_full(&inf->store.entry_pool))
-        wait = earlier_ms(wait, deadline_left(r->repair_at_ms, now) + 1000);
-    if (inf->store.no_room > 0 && inf->store.freed)
-        wait = earlier_ms(wait, deadline_left(r->aside_at_ms, now) + 1000);
-    if (inf->config->verify_ms > 0 && inf->synced)
+    if (repair_wanted(inf))
+        wait = earlier_ms(wait, deadline_left(r->repair_at_ms, now));
+    if (fetch_wanted(inf) && r->aside.state == ASIDE_IDLE)
+        wait = earlier_ms(wait, deadline_left(r->aside_at_ms, now));
+    if (verify_wanted(inf))
         wait = earlier_ms(wait, deadline_left(r->verify_at_ms, now));
     return wait;
 }

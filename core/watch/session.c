@@ -66,6 +66,8 @@ void kinf_session_release(struct kinf_session *s, struct kinf_lease *lease)
     if (s->state != IDLE)
         kinf_session_close(s);
     s->owner = NULL;
+    if (s->line != NULL)
+        kinf_wake(s->k);
 }
 
 /* ---- request ------------------------------------------------------------ */
