@@ -77,7 +77,7 @@ struct sim {
     struct rng rng; /* small things: latency, splits */
     ARRAY(struct timer) timers; /* a heap */
     uint64_t order;
-    bool trace;
+    bool trace, polls; /* polls: each of them is told, too */
     void *wire; /* a FILE for all that is received, or NULL */
     const char *story; /* what was said last, for a failure */
     char repeat[160];  /* the command that repeats this run */

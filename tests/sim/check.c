@@ -225,7 +225,8 @@ static uint32_t cost(uint32_t bytes)
 
 static uint32_t identity_cost(const struct key *k)
 {
-    return cost((uint32_t)(strlen(k->name) + strlen(k->namespace_)) + 36 + 20);
+    return cost((uint32_t)(strlen(k->name) + strlen(k->namespace_)) + 36 +
+                KINF_VERSION_MAX);
 }
 
 static uint32_t state_cost(const struct box *b, uint32_t state, bool most)
@@ -336,6 +337,20 @@ static void check_status(const struct box *b, const struct kinf_status *s)
          s->entries.used);
 }
 
+static void tell_status(const struct box *b, const struct kinf_status *s)
+{
+    TELL("informer %u: phase %d, error %d, version %.*s, %s%s%s%s, entries "
+         "%u of %u, records %u of %u, arena %u of %u (settled %u), fifo %u, "
+         "ring %u, truncated %u, retry %u, stale %u, handler %s", b->number,
+         (int)s->phase, s->last_error, (int)s->version_received.len,
+         s->version_received.ptr, s->synced ? "synced" : "not synced",
+         s->relisting ? ", relisting" : "", s->degraded ? ", degraded" : "",
+         s->complete ? "" : ", incomplete", s->entries.used, s->entries.size,
+         s->objects.used, s->objects.size, s->arena.used, s->arena.size,
+         b->inf.store.settled, s->fifo.used, s->ring.used, s->truncated,
+         s->retry_ms, s->stale_ms, s->handler_stuck ? "stuck" : "well");
+}
+
 void check_calm(struct box *b)
 {
     const struct resource *r = &etcd.resources[b->view.res];
@@ -347,6 +362,7 @@ void check_calm(struct box *b)
                     (b->config.sizes.arena_bytes & ~3u);
 
     kinf_informer_status(&b->inf, &status);
+    tell_status(b, &status);
     check_status(b, &status);
     for (uint32_t i = 0; i < r->keys.count; i++) {
         uint32_t state = etcd_now(b->view.res, i);

@@ -401,7 +401,7 @@ static bool keeps(const struct writer *w, const char *what)
         return true;
     switch (w->form->keep) {
     case KEEP_DATA:
-        return strcmp(what, "data") == 0;
+        return strcmp(what, "data") == 0 || strcmp(what, "binaryData") == 0;
     case KEEP_LABELS:
         return strcmp(what, "labels") == 0;
     case KEEP_DEEP:

@@ -25,6 +25,7 @@ static const char usage[] =
     "  --report FILE  figures of the run, as JSON\n"
     "  --talk FILE    a script of requests to the model server alone\n"
     "  --wire FILE    gets all that is received\n"
+    "  --polls        tells of each poll, too\n"
     "  --trace        tells what happens\n";
 
 struct run {
@@ -272,6 +273,8 @@ static bool flag(struct run *run, const char *name)
 {
     if (strcmp(name, "--trace") == 0)
         sim.trace = true;
+    else if (strcmp(name, "--polls") == 0)
+        sim.trace = sim.polls = true;
     else if (strcmp(name, "--print-script") == 0)
         run->options.print_script = true;
     else if (strcmp(name, "--keep-going") == 0)

@@ -449,8 +449,12 @@ void world_asked(const struct asked *a)
 
 void world_listed(const struct asked *a)
 {
-    if (world.box_count > 0)
-        box_of(a)->whole_lists++;
+    for (uint32_t i = 0; i < world.box_count; i++) {
+        struct box *b = &world.boxes[i];
+
+        b->whole_lists += (b->sessions >> a->link & 1u) != 0 &&
+                          same_view(b, a);
+    }
 }
 
 /* ---- the loop ----------------------------------------------------------- */
@@ -487,6 +491,18 @@ static void check_work(uint64_t bytes)
          apps.callbacks_in_poll);
 }
 
+static void tell_poll(uint32_t wait)
+{
+    struct kinf_wait waits[LINKS];
+    size_t n = kinf_waits(&world.kinf, waits, LINKS);
+    struct text t = { NULL, 0, 0, 0 };
+
+    for (size_t i = 0; i < n; i++)
+        text_fmt(&t, " %u", waits[i].wants);
+    tell("poll: may sleep %u ms, wants%s", wait, t.ptr);
+    text_free(&t);
+}
+
 static void poll_once(void)
 {
     uint64_t before = moved(), bytes = received();
@@ -498,6 +514,8 @@ static void poll_once(void)
     wait = kinf_poll(&world.kinf);
     apps.polling = false;
     world.polls++;
+    if (sim.polls)
+        tell_poll(wait);
     check_work(received() - bytes);
     for (uint32_t i = 0; i < world.box_count; i++) {
         struct box *b = &world.boxes[i];
