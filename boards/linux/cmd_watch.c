@@ -28,6 +28,7 @@ struct watch {
     struct out out;   /* composed, and written up to from */
     size_t from;
     bool blocked;     /* stdout takes nothing now */
+    bool refused;     /* a handler said "not now" since */
     uint32_t running; /* mark of the object that is half written, or 0 */
     size_t done;      /* bytes of it */
 };
@@ -260,12 +261,16 @@ static int out_object(struct watch *w, const char *type,
 static int show(struct watch *w, const char *type,
                 const struct kinf_object *object, const char *more)
 {
+    int err = KINF_OK;
+
     if (w->format == FORMAT_JSON)
-        return out_object(w, type, object);
-    if (!make_room(w, LINE_ROOM))
-        return KINF_ERR_AGAIN;
-    out_line(w, type, object, more);
-    return KINF_OK;
+        err = out_object(w, type, object);
+    else if (make_room(w, LINE_ROOM))
+        out_line(w, type, object, more);
+    else
+        err = KINF_ERR_AGAIN;
+    w->refused |= err != KINF_OK;
+    return err;
 }
 
 static int on_add(void *ctx, const struct kinf_object *object,
@@ -308,12 +313,19 @@ static const struct kinf_event_handler handler = {
 
 /* ---- the rest ------------------------------------------------------------ */
 
-/* What was composed in a round goes out at its end. */
+/* What was composed in a round goes out at its end. Whoever was refused is
+ * asked again as soon as all of it is out: by then stdout may be ready, so that
+ * no wait would tell. */
 static uint32_t on_tick(void *ctx, uint32_t now_ms)
 {
+    struct watch *w = ctx;
+
     (void)now_ms;
-    (void)flush(ctx);
-    return UINT32_MAX;
+    if (!flush(w) || !w->refused)
+        return UINT32_MAX;
+    w->refused = false;
+    gateway_resume(&w->gateway);
+    return 0;
 }
 
 static int on_wait(void *ctx, short *events)
@@ -332,8 +344,7 @@ static void on_ready(void *ctx, short events)
         output_failed(w, EPIPE);
         return;
     }
-    if (flush(w))
-        gateway_resume(&w->gateway);
+    w->blocked = false; /* written at the end of the round */
 }
 
 static int on_finished(void *ctx)

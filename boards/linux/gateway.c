@@ -645,7 +645,7 @@ int gateway_run(struct gateway *g, const char *name)
     while (g->leave < 0)
         round_of(g);
     notify_say("STOPPING=1");
-    (void)status_tick(g, gateway_now(g));
+    status_last(g);
     close_all(g);
     return g->leave;
 }

@@ -274,7 +274,20 @@ static uint32_t signature(const struct gateway *g)
         hash = mix(mix(hash, s.requests), s.entries.used);
         hash = mix_span(hash, s.version_delivered);
     }
+    if (g->user->status) {
+        char text[1024];
+        struct out o = out_over(text, sizeof text);
+
+        g->user->status(g->user->ctx, &o);
+        hash = mix_span(hash, (struct kinf_span){ text, o.used });
+    }
     return hash;
+}
+
+void status_last(struct gateway *g)
+{
+    if (g->options->status)
+        write_file(g);
 }
 
 uint32_t status_tick(struct gateway *g, uint32_t now_ms)

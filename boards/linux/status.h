@@ -11,4 +11,7 @@
  * a second) or a minute is over. Returns in how many ms to call again. */
 uint32_t status_tick(struct gateway *g, uint32_t now_ms);
 
+/* At the end of the program. */
+void status_last(struct gateway *g);
+
 #endif

@@ -94,6 +94,7 @@ class Lines(unittest.TestCase):
             self.assertEqual("prices", event["object"]["metadata"]["name"])
 
     def test_large_objects_pass_whole_and_larger_ones_as_truncated(self):
+        server.kload("delete-all", "-n", "big")
         blob = path("blob")
         with open(blob, "w", encoding="ascii") as f:
             f.write("0123456789\n" * 90000)
@@ -221,13 +222,11 @@ class Ends(unittest.TestCase):
                         "ec_paramgen_curve:P-256", "-nodes", "-subj",
                         "/CN=other", "-keyout", path("other.key"), "-out",
                         other], check=True, capture_output=True)
+        text = server.read("kubeconfig-files")
+        self.assertIn(": ca.crt", text)
         with open(path("files"), "w", encoding="utf-8") as f:
-            f.write(server.read("kubeconfig-files").replace(
-                server.file("ca.crt"), other).replace(
-                "certificate-authority: ca.crt",
-                "certificate-authority: " + other))
-        with open(path("files"), encoding="utf-8") as f:
-            self.assertIn(other, f.read())
+            f.write(text.replace(": ca.crt", ": " + other).replace(
+                ": token-admin", ": " + server.file("token-admin")))
         code, _, err = run("watch", "cm", "--once", "--kubeconfig",
                            path("files"))
         self.assertEqual(4, code)
@@ -290,6 +289,22 @@ class Pressure(unittest.TestCase):
                          for _ in range(400)]
                 self.assertEqual(400, len(set(names)))
                 self.assertEqual(0, k.end())
+
+    def test_slow_reader_gets_all_of_it(self):
+        server.kload("delete-all", "-n", "big")
+        server.kload("fill", "-n", "big", "--count", "400")
+        for pause in (0.0, 0.001, 0.02): # races of "full" and "free again"
+            with subprocess.Popen(
+                    [program.SANITIZED, "watch", "cm", "-n", "big", "-o",
+                     "json", "-q", "--once", *config()],
+                    stdout=subprocess.PIPE,
+                    env=program.environment()) as process:
+                got = b""
+                while piece := process.stdout.read1(9999):
+                    got += piece
+                    time.sleep(pause)
+                self.assertEqual(400, got.count(b"\n"))
+                self.assertEqual(0, process.wait(20))
 
 
 class Status(unittest.TestCase):
@@ -380,15 +395,8 @@ class Credentials(unittest.TestCase):
             f.write("not-valid\n")
         mine = path("tokenfile")
         with open(mine, "w", encoding="utf-8") as f:
-            for line in text.splitlines():
-                key = line.split(":")[0].strip(" -")
-                indent = line[:len(line) - len(line.lstrip())]
-                if key == "tokenFile":
-                    line = f"{indent}tokenFile: {token}"
-                if key == "certificate-authority":
-                    line = f"{indent}certificate-authority: " + \
-                           server.file("ca.crt")
-                f.write(line + "\n")
+            f.write(text.replace(": ca.crt", ": " + server.file("ca.crt"))
+                    .replace(": token-admin", ": " + token))
         with Kinformer("watch", "cm", "--kubeconfig", mine) as k:
             k.error_with("401")
             with open(token, "w", encoding="utf-8") as f:
