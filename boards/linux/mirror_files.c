@@ -49,13 +49,18 @@ const char *mirror_strproblem(enum mirror_problem problem)
 
 /* ---- retries ------------------------------------------------------------ */
 
-void mirror_count_failure(struct mirror *m)
+void mirror_try_again(struct mirror *m)
 {
-    m->status.failed++;
     if (m->retry || m->stage == MIRROR_STAGE_PUT)
         return;
     m->retry = true;
     m->retry_at_ms = m->now_ms + m->retry_wait_ms;
+}
+
+void mirror_count_failure(struct mirror *m)
+{
+    m->status.failed++;
+    mirror_try_again(m);
 }
 
 /* What went wrong is not written down anywhere: all objects are put again, and
@@ -76,9 +81,11 @@ static void begin_pass(struct mirror *m)
 static void end_pass(struct mirror *m)
 {
     m->stage = MIRROR_STAGE_IDLE;
-    m->retry = m->status.failed > 0;
+    if (m->untidy)
+        mirror_tidy_namespaces(m);
+    m->retry = m->status.failed > 0 || m->untidy;
     m->retry_at_ms = m->now_ms + m->retry_wait_ms;
-    if (!m->retry)
+    if (m->status.failed == 0)
         m->doubt = false;
     mirror_compare_now(m); /* removals may have failed, too */
 }

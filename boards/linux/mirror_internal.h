@@ -70,6 +70,7 @@ struct mirror {
     bool audit;       /* old versions may lie about that old[] has not */
     bool unbraked;    /* the first comparison after --reset */
     bool doubt;       /* a folder could not be synced: sync again */
+    bool untidy;      /* an empty namespace could not be removed */
     bool hurry;       /* the disk is full: no grace */
     bool retry;       /* something failed: try again at retry_at_ms */
     bool pass_first, pass_again;

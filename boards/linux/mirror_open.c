@@ -260,23 +260,6 @@ static enum mirror_problem open_rest(struct mirror *m)
     return err < 0 ? mirror_failed(m, err) : MIRROR_FINE;
 }
 
-/* Namespaces that a kill left without an object. */
-static void tidy_namespaces(struct mirror *m)
-{
-    int fd = mirror_open_folder(m, m->namespaces, ".");
-    const char *name;
-    uint32_t at;
-    int len;
-
-    while (fd >= 0 &&
-           (len = m->sys->list(fd, m->piece[1], MIRROR_PIECE)) > 0) {
-        at = 0;
-        while ((name = mirror_next_entry(m->piece[1], (uint32_t)len, &at)))
-            mirror_tidy_namespace(m, name);
-    }
-    mirror_shut(m, &fd);
-}
-
 static enum mirror_problem open_all(struct mirror *m)
 {
     enum mirror_problem problem;
@@ -310,7 +293,7 @@ enum mirror_problem mirror_open(struct mirror *m,
         m->next_id = 0; /* names that are taken are passed over */
     problem = open_all(m);
     if (problem == MIRROR_FINE) {
-        tidy_namespaces(m);
+        mirror_tidy_namespaces(m); /* a kill may have left empty ones */
         return MIRROR_FINE;
     }
     mirror_tell(m, problem, NULL);

@@ -53,12 +53,16 @@ static int look(struct mirror *m, const struct mirror_place *place,
     return found == -ENOENT ? (int)MIRROR_FREE : found;
 }
 
-static void note(struct mirror *m, const char *id,
-                 const struct mirror_record *record)
+static enum mirror_problem note(struct mirror *m, const char *id,
+                                const struct mirror_record *record)
 {
-    if (!record->gone && mirror_note_gone(m, id, true) >= 0)
-        m->status.noted++;
+    int err = record->gone ? 0 : mirror_note_gone(m, id, true);
+
     mirror_compare_later(m);
+    if (err < 0)
+        return mirror_failed(m, err);
+    m->status.noted++;
+    return MIRROR_FINE;
 }
 
 static enum mirror_problem remove_or_note(struct mirror *m,
@@ -77,13 +81,11 @@ static enum mirror_problem remove_or_note(struct mirror *m,
         return MIRROR_FINE;
     if (found < 0)
         return mirror_failed(m, found);
-    if (relisting) {
-        note(m, id, &record);
-        return MIRROR_FINE;
-    }
+    if (relisting)
+        return note(m, id, &record);
     problem = mirror_unlink_object(m, place, id);
     if (problem != MIRROR_FINE)
-        note(m, id, &record); /* the event will not come again */
+        (void)note(m, id, &record); /* the event will not come again */
     return problem;
 }
 
@@ -234,32 +236,50 @@ static void look_at_object(struct mirror *m, const char *id,
     }
 }
 
-/* A version is an object's, or old, or (on an error) not to be judged. */
+/* Judges a version by its record: it is an object's, or old. Returns -errno if
+ * that cannot be known. */
+static int judge(struct mirror *m, const char *id,
+                 const struct mirror_record *record)
+{
+    struct mirror_record there;
+    char leads_to[MIRROR_ID_BYTES];
+    int found = look(m, &record->place, leads_to, &there);
+
+    if (found == MIRROR_OURS && strcmp(id, leads_to) == 0)
+        look_at_object(m, id, record);
+    else if (found >= 0)
+        mirror_retire(m, id, true);
+    return found;
+}
+
+/* Something could not be looked at: neither removed nor forgotten. */
+static void not_judged(struct mirror *m, int err)
+{
+    enum mirror_problem problem = mirror_failed(m, err);
+
+    if (problem == MIRROR_DISK)
+        mirror_tell(m, problem, NULL);
+    mirror_try_again(m);
+}
+
 static void look_at(struct mirror *m, const char *id)
 {
-    struct mirror_record record, there;
-    char leads_to[MIRROR_ID_BYTES];
-    int version, found;
+    struct mirror_record record;
+    int version, err;
 
     if (m->job.active && strcmp(id, m->job.id) == 0)
         return;
     version = mirror_look_into(m, m->hidden, id);
-    if (version < 0)
-        return;
-    found = mirror_read_record(m, version, &record);
+    if (version == -ENOENT || mirror_no_folder(version))
+        return; /* gone meanwhile, or not ours */
+    err = version < 0 ? version : mirror_read_record(m, version, &record);
     mirror_shut(m, &version);
-    if (found == -ENOENT) {
+    if (err == -ENOENT)
         mirror_retire(m, id, false);
-        return;
-    }
-    if (found >= 0)
-        found = look(m, &record.place, leads_to, &there);
-    if (found < 0)
-        return;
-    if (found == MIRROR_OURS && strcmp(id, leads_to) == 0)
-        look_at_object(m, id, &record);
-    else
-        mirror_retire(m, id, true);
+    else if (err >= 0)
+        err = judge(m, id, &record);
+    if (err < 0 && err != -ENOENT)
+        not_judged(m, err);
 }
 
 static void finish(struct mirror *m)

@@ -121,18 +121,48 @@ int mirror_make_namespace(struct mirror *m, const char *name)
     return err < 0 ? err : fd;
 }
 
-void mirror_tidy_namespace(struct mirror *m, const char *name)
+/* Removes DIR/NAMESPACE if it is empty, then what says that it is ours. */
+static int tidy_namespace(const struct mirror *m, const char *name)
 {
     struct stat st;
-    int err;
+    int err = m->sys->stat(m->namespaces, name, &st);
 
-    if (m->sys->stat(m->namespaces, name, &st) < 0)
-        return;
+    if (err < 0)
+        return err;
     err = m->sys->unlink(m->dir, name, AT_REMOVEDIR);
     if (err == 0)
         (void)m->sys->sync(m->dir);
     if (err == 0 || err == -ENOENT)
-        (void)m->sys->unlink(m->namespaces, name, 0);
+        return m->sys->unlink(m->namespaces, name, 0);
+    return err == -EEXIST ? -ENOTEMPTY : err;
+}
+
+void mirror_tidy_namespace(struct mirror *m, const char *name)
+{
+    int err = tidy_namespace(m, name);
+
+    if (err >= 0 || err == -ENOENT || err == -ENOTEMPTY)
+        return;
+    m->untidy = true;
+    mirror_try_again(m);
+}
+
+void mirror_tidy_namespaces(struct mirror *m)
+{
+    int fd = mirror_open_folder(m, m->namespaces, ".");
+    const char *name;
+    uint32_t at;
+    int len = fd;
+
+    m->untidy = false;
+    while (fd >= 0 &&
+           (len = m->sys->list(fd, m->piece[1], MIRROR_PIECE)) > 0) {
+        at = 0;
+        while ((name = mirror_next_entry(m->piece[1], (uint32_t)len, &at)))
+            mirror_tidy_namespace(m, name);
+    }
+    m->untidy |= len < 0;
+    mirror_shut(m, &fd);
 }
 
 /* An entry as getdents64 writes it. */

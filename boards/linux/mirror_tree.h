@@ -38,8 +38,9 @@ mode_t mirror_file_mode(const struct mirror *m);
 
 /* Opens DIR/NAMESPACE for writing; makes it, recorded as ours. */
 int mirror_make_namespace(struct mirror *m, const char *name);
-/* Removes it, if we made it and it is empty. */
+/* Removes it, or all of them, if we made it and it is empty. */
 void mirror_tidy_namespace(struct mirror *m, const char *name);
+void mirror_tidy_namespaces(struct mirror *m);
 
 /* The next name of a listed folder, or NULL. *at begins at 0. */
 const char *mirror_next_entry(const char *entries, uint32_t len, uint32_t *at);
@@ -111,7 +112,8 @@ void mirror_drop_job(struct mirror *m);
 enum mirror_problem mirror_unlink_object(struct mirror *m,
                                          const struct mirror_place *place,
                                          const char *id);
-/* A failure is to be tried again. */
+/* Something failed and is to be tried again; an object did. */
+void mirror_try_again(struct mirror *m);
 void mirror_count_failure(struct mirror *m);
 /* Compares DIR with the cache: when no list is under way, or when nothing more
  * came for MIRROR_SETTLE_MS, too. */

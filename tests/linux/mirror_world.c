@@ -105,9 +105,10 @@ void world_unset(struct world *w, const char *namespace_, const char *name)
 
 void world_begin(struct world *w)
 {
-    const char *tmp = getenv("TMPDIR");
+    const char *tmp = w->in_memory && access("/dev/shm", W_OK) == 0
+                          ? "/dev/shm" : getenv("TMPDIR");
 
-    memset(w, 0, sizeof *w);
+    memset(w, 0, offsetof(struct world, in_memory));
     memset(&faults, 0, sizeof faults);
     snprintf(w->dir, sizeof w->dir, "%s/mirror.XXXXXX", tmp ? tmp : "/tmp");
     assert(mkdtemp(w->dir));

@@ -23,6 +23,7 @@ struct world {
     unsigned reports[MIRROR_PROBLEMS]; /* how many of each */
     struct mirror_report last;
     char last_name[600]; /* namespace/name/key of it */
+    bool in_memory; /* kept by world_begin: a folder that needs no disk */
 };
 
 /* A world with an empty folder that does not exist yet. */
