@@ -571,6 +571,9 @@ static void give_up(struct kinf_informer *inf, int err)
 {
     struct kinf_reflector *r = &inf->reflector;
 
+    /* So does a server answer that knows no streaming lists. */
+    if (err == KINF_ERR_INVALID && is_stream(r) && r->listing)
+        err = KINF_ERR_NO_STREAM;
     end_receiving(inf, MAIN);
     kinf_exchange_close(&r->main);
     tell(inf, err, &r->main.item, NULL);
@@ -749,8 +752,10 @@ static int ask(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     int err = KINF_OK;
 
-    if (inf->k->reloading || (r->probing && r->shared))
+    if (inf->k->reloading || (r->probing && r->shared)) {
+        kinf_exchange_close(&r->main); /* out of the line, the probe is in it */
         return KINF_ERR_AGAIN;
+    }
     if (!r->main.asked) {
         err = choose(inf);
         r->main.asked = err == KINF_OK;
@@ -834,6 +839,7 @@ static void end_aside(struct kinf_informer *inf, uint32_t wait_ms)
     r->aside.state = ASIDE_IDLE;
     r->probing = false;
     r->aside_at_ms = now_of(inf) + wait_ms;
+    kinf_wake(inf->k); /* who yielded to it goes on */
 }
 
 /* A fetched object counts only if it is the very state we hold the identity
