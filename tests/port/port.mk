@@ -10,10 +10,22 @@ $(O)/port-pki/made: tests/port/pki.sh
 	@echo '  PKI     $(@D)'
 	@sh $< $(@D)
 
-# make port-test PORT=posix: one port through the conformance suite. A port of
-# one's own: PORT_SRC= its files and a test like test_posix.c.
+# The same tests of TLS with the firmware profile: 1.2 only, DER, elliptic
+# curves in slices.
+$(call flavour,unit-firmware,gcc,$(SANITIZE) -DKINF_TEST_DER=1,,firmware)
+$(call mbedtls,unit-firmware)
+$(call library,unit-firmware)
+$(call c_tests,unit-firmware,port,$(addprefix $(O)/unit-firmware/, \
+    libkinformer.a libmbedtls.a))
+C_TESTS := $(filter-out $(addprefix $(O)/unit-firmware/port/test_, \
+    posix bad_ports pieces),$(C_TESTS))
+
+# make port-test PORT=posix: one port through the conformance suite. For a port
+# of one's own: tests/port/test_NAME.c like test_posix.c, and its sources in
+# port/NAME, or in PORT_SRC.
 PORT     ?= posix
 PORT_SRC ?=
+$(O)/unit-gcc/port/test_$(PORT): $(call objects,unit-gcc,$(PORT_SRC))
 port-test: $(O)/port-pki/made $(O)/unit-gcc/port/test_$(PORT)
 	@$(RUN_TESTS) --only-given $(O)/unit-gcc/port/test_$(PORT)
 
