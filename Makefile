@@ -113,6 +113,7 @@ include boards/$(BOARD)/board.mk
 endif
 include tests/tests.mk
 include $(wildcard tests/*/*.mk)
+test-built: $(TEST_NEEDS)
 
 # ---- what a user types -----------------------------------------------------
 

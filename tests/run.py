@@ -46,6 +46,7 @@ class Suite:
     def read_head(self):
         """A script's head may say '# suite: alone timeout=900'."""
         if not self.path.endswith((".py", ".sh")):
+            self.timeout = 900.0  # other processors are slow under QEMU
             return
         with open(self.path, encoding="utf-8") as f:
             found = HEAD.search(f.read(2000))

@@ -2,7 +2,6 @@
 """tap.py - runs a script's unittest cases and prints TAP for tests/run.py."""
 
 import sys
-import traceback
 import unittest
 
 
@@ -30,7 +29,8 @@ class TapResult(unittest.TestResult):
         self.say("ok", test, f" # SKIP {reason}")
 
     def explain(self, test, err):
-        for line in "".join(traceback.format_exception(*err)).splitlines():
+        # As unittest's own runner shows it: without unittest's frames.
+        for line in self._exc_info_to_string(err, test).splitlines():
             print("# " + line)
         self.say("not ok", test)
 

@@ -88,8 +88,7 @@ unit: $(foreach f,$(F),$($(f)_unit_TESTS))
 
 test: deps-test
 	$(MAKE_AGAIN) test-built
-test-built: $(C_TESTS) $(O)/test/suites $(PROGRAM) $(O)/unit-gcc/kinformer \
-    $(TEST_NEEDS)
+test-built: $(C_TESTS) $(O)/test/suites $(PROGRAM) $(O)/unit-gcc/kinformer
 	@$(RUN_TESTS) --list $(O)/test/suites $(if $(filter-out *,$(T)),--filter '$(T)')
 
 .PHONY: unit test test-built

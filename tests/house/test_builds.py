@@ -24,8 +24,11 @@ HOOK = ("#include <stdlib.h>\n#include <kinformer.h>\n"
 
 
 def sh(*command):
+    """Without what an outer make left in the environment."""
+    env = {k: v for k, v in os.environ.items()
+           if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     return subprocess.run(command, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+                          stderr=subprocess.STDOUT, env=env)
 
 
 def write(path, text):
