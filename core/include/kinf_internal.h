@@ -251,7 +251,7 @@ struct kinf_list_watch {
     struct kinf_session *session;
     const struct kinf_request *request;
     uint8_t state;
-    uint8_t words_len;
+    uint16_t words_len;
     char port[11], limit[11], timeout[11];
     char words[CONFIG_KINF_MESSAGE_BYTES]; /* start of a body that is no JSON */
 };
@@ -330,7 +330,7 @@ struct kinf_list_cursor {
 
 struct kinf_informer {
     bool started, stopping, stopped, synced, relisting, sweeping, marking;
-    uint8_t message_len;
+    uint16_t message_len;
     struct kinf_informer *next;
     struct kinf *k;
     const struct kinf_informer_config *config;

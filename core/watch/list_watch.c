@@ -214,7 +214,7 @@ static void keep_words(struct kinf_list_watch *lw, struct kinf_span body,
     size_t n = body.len < room ? body.len : room;
 
     memcpy(lw->words + lw->words_len, body.ptr, n);
-    lw->words_len = (uint8_t)(lw->words_len + n);
+    lw->words_len = (uint16_t)(lw->words_len + n);
     item->message = span_of(lw->words, lw->words_len);
 }
 

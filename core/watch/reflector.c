@@ -103,7 +103,7 @@ static void tell(struct kinf_informer *inf, int err,
         len = sizeof(inf->message);
     if (len > 0)
         memcpy(inf->message, item->message.ptr, len);
-    inf->message_len = (uint8_t)len;
+    inf->message_len = (uint16_t)len;
     inf->last_error = err;
     inf->http_status = item->http_status;
     if (c->on_error != NULL)
