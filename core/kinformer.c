@@ -188,7 +188,7 @@ uint32_t kinf_poll(struct kinf *k)
     k->woken = false;
     k->now_ms = p->now_ms(p->ctx);
     for (struct kinf_session *s = k->sessions; s != NULL; s = s->next)
-        s->waits = false;
+        kinf_session_begin_poll(s);
     for (struct kinf_informer *i = k->informers, *next; i != NULL; i = next) {
         next = i->next;
         sleep = earlier_ms(sleep, poll_informer(i));

@@ -219,6 +219,8 @@ struct kinf_session {
     bool open, reused;         /* reused: has served an earlier request */
     bool waits;                /* the transport answered AGAIN in this poll */
     bool refused;              /* the last answer was 401 */
+    bool spent;                /* the bytes of one poll have been taken */
+    uint32_t taken;            /* bytes received in this poll */
     struct kinf_session *next;
     struct kinf *k;
     const struct kinf_transport_ops *ops;

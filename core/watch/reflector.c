@@ -552,6 +552,7 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
     }
     if (err == KINF_ERR_METHOD && inf->config->poll_ms > 0) {
         r->no_watch = true;
+        r->can_resume = false;
         return inf->config->poll_ms;
     }
     if (denied(err)) {

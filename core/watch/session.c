@@ -257,13 +257,18 @@ static int step_sending(struct kinf_session *s)
 
 static int receive(struct kinf_session *s)
 {
-    int got = s->ops->recv(s->ctx, s->buf, s->size);
+    int got;
 
+    s->spent = s->taken >= CONFIG_KINF_POLL_BYTES;
+    if (s->spent)
+        return KINF_ERR_AGAIN;
+    got = s->ops->recv(s->ctx, s->buf, s->size);
     KINF_ASSERT(got != 0 && (got < 0 || (size_t)got <= s->size));
     if (got > 0) {
         s->from = 0;
         s->to = (size_t)got;
         s->bytes += (uint32_t)got;
+        s->taken += (uint32_t)got;
         if (s->state == AWAIT) {
             kinf_http_response_init(&s->u.answer.response);
             s->state = HEAD;
@@ -439,6 +444,8 @@ uint32_t kinf_session_wait(const struct kinf_session *s)
     struct kinf_transport_status status;
     uint32_t wait = UINT32_MAX;
 
+    if (s->spent)
+        return 0;
     if (!s->waits)
         return wait;
     status = status_of(s);

@@ -28,6 +28,13 @@ void kinf_session_begin(struct kinf_session *s);
 int kinf_session_start(struct kinf_session *s, struct kinf_span accept,
                        char port[11]);
 
+/* A poll begins: CONFIG_KINF_POLL_BYTES may be received in it. */
+static inline void kinf_session_begin_poll(struct kinf_session *s)
+{
+    s->waits = s->spent = false;
+    s->taken = 0;
+}
+
 /* Goes on. Returns an event, KINF_ERR_AGAIN or an error, after which the
  * connection is closed. SESSION_BODY: *body is unread body; it is given again
  * until it is consumed. */
