@@ -90,53 +90,65 @@ struct kinf_http_request {
 /* One text: two areas in a row. The first holds the identity of the object
  * that is read and, behind it, the value that is looked at; the second a list's
  * version and continue token, or the message of a Status. */
-#define KINF_JSON_PAGE_BYTES (CONFIG_KINF_CONTINUE_BYTES + 64)
-#define KINF_JSON_TEXT_BYTES                                                   \
-    (CONFIG_KINF_IDENTITY_BYTES +                                              \
-     (KINF_JSON_PAGE_BYTES > CONFIG_KINF_MESSAGE_BYTES                         \
-          ? KINF_JSON_PAGE_BYTES                                               \
-          : CONFIG_KINF_MESSAGE_BYTES))
+#define KINF_JSON_PAGE_BYTES                                                   \
+    (CONFIG_KINF_CONTINUE_BYTES > CONFIG_KINF_MESSAGE_BYTES                    \
+         ? CONFIG_KINF_CONTINUE_BYTES + 64                                     \
+         : CONFIG_KINF_MESSAGE_BYTES + 64)
+#define KINF_JSON_TEXT_BYTES (CONFIG_KINF_IDENTITY_BYTES + KINF_JSON_PAGE_BYTES)
 
+struct kinf_json_text {
+    uint16_t at, len; /* in text */
+};
+
+/* Small fields stand first: a Thumb instruction of two bytes reaches bytes up
+ * to 31, half words up to 62, words up to 124. */
 struct kinf_json_stream {
-    const struct kinf_span *keep; /* paths */
-    struct kinf_span kind;
-    uint8_t keep_count;
-    uint8_t mode;       /* enum json_mode */
     uint8_t state;      /* enum json_state */
-    int8_t error;       /* sticky */
+    uint8_t mode;       /* enum json_mode */
     uint8_t event;      /* enum kinf_event */
-    uint8_t role;       /* of the innermost container we know, enum role */
+    uint8_t role;       /* of the innermost container we know, enum known */
     uint8_t role_depth; /* where it lies */
-    uint8_t field;      /* of the member that is read, enum field */
+    uint8_t field;      /* what the value is that comes, enum known */
     uint8_t taken;      /* field whose value is being copied into text */
-    uint8_t literal;    /* place in a literal, or state of a number */
+    uint8_t literal;    /* place in a word, or state of a number */
     uint8_t left;       /* bytes of a character, digits of an escape to come */
-    uint8_t low, high;  /* limits of the next byte of a character */
-    uint16_t code_unit; /* of the escape that is read */
+    uint8_t keep_count;
+    int8_t told;        /* event to return; an error is sticky */
+    bool comma;         /* one stands before the next member */
+    bool comma_before;  /* the same, at the mark */
+    bool in_key, in_object;
+    bool begun;         /* JSON_BEGIN was told */
+    bool partial;       /* paths name something inside the member */
+    bool cut;           /* the text that is copied does not fit */
+    bool broken, key_too_long, initial_end, version_ahead;
+    uint16_t name_alive;   /* names that may still be the key that is read */
+    uint16_t identity_len; /* of the first area in use */
+    uint16_t page_len;     /* of the second */
+    uint16_t room;         /* for the text that is copied */
+    struct kinf_json_text text_taken;
+    /* In one call: what is read, and where the bytes begin that go to the sink
+     * as they are; NULL while bytes are left out. */
+    const char *at, *end, *run;
+    struct kinf_sink *sink;
+    struct kinf_item *item;
     uint32_t depth;       /* open brackets */
     uint32_t drop_depth;  /* a member at this depth is dropped; 0: none */
     uint32_t whole_depth; /* a member at this depth is kept whole; 0: none */
-    uint32_t arrays[2];   /* a bit for each level: it is an array */
     uint32_t mark;        /* length in the sink before the member */
-    /* Names and paths that may still be the key that is read. */
-    uint32_t key_len, path_alive;
-    uint16_t name_alive;
+    uint32_t seen;        /* a bit for each field that came */
+    uint32_t code;        /* of the character or escape that is read */
+    uint32_t least;       /* of characters with so many bytes */
+    uint32_t key_len;
+    uint32_t path_alive;  /* paths that may still name the key that is read */
+    uint32_t retry_after_s, http_status;
+    struct kinf_json_text identity[4]; /* name, namespace, uid, version */
+    struct kinf_json_text version, page; /* page: token or message */
+    const struct kinf_span *keep;        /* paths */
+    struct kinf_span kind;
+    uint32_t arrays[2];   /* a bit for each level: it is an array */
+    kinf_off sink_at[4];  /* where the identity stands in the sink */
     uint16_t path_at[CONFIG_KINF_KEEP_PATHS];   /* place in the path */
     uint8_t path_level[CONFIG_KINF_KEEP_PATHS]; /* steps taken of it */
-    /* What was learned of the object, the event, the list. */
-    uint16_t text_at, text_len; /* being copied */
-    uint16_t identity_len;      /* of the first area in use */
-    uint16_t page_len;          /* of the second */
-    struct {
-        uint16_t at, len;
-    } identity[4], version, page; /* page: continue token or message */
-    kinf_off sink_at[4];
-    int http_status;
-    uint32_t retry_after_s;
-    uint32_t seen; /* a bit for each field that came */
-    bool comma, comma_before; /* a comma stands before the next member */
-    bool in_key, in_object, begun, partial, cut, broken, key_too_long;
-    bool initial_end, version_ahead;
     char text[KINF_JSON_TEXT_BYTES];
 };
 

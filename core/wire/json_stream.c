@@ -13,13 +13,14 @@
  * Known containers form a tree. role is the innermost one that is open, at
  * role_depth; names mean something only when depth is role_depth.
  *
- *   LIST ---- LIST_META                            message, reason, code
- *     `------ ITEMS --- OBJECT ---- META ---- ANNOTATIONS
- *   WATCH ---------------'  `------ DETAILS --- CAUSES --- CAUSE
+ *   LIST ---- LIST_META
+ *     `------ ITEMS ---- OBJECT --- META ---- ANNOTATIONS
+ *   WATCH -----------------'  `---- DETAILS ---- CAUSES ---- CAUSE
  *
  * A mistake inside an object costs that object alone: it is noted, and bytes
  * are taken on as if they were legal where they stand. Outside of objects, and
- * where brackets do not match, the framing is lost. */
+ * where brackets do not match, the framing is lost. Whoever has something to
+ * tell sets told, and the loop over the bytes ends after that step. */
 #define KINF_FILE 52
 #include "json_stream.h"
 
@@ -30,7 +31,7 @@
 
 _Static_assert(KINF_JSON_TEXT_BYTES <= UINT16_MAX, "offsets are 16 bits");
 
-/* Named after what they expect; up to NEXT between tokens. DEEP: brackets of
+/* Named after what they expect; up to DEEP between tokens. DEEP: brackets of
  * levels beyond LEVELS are counted only. */
 enum json_state {
     FIRST_KEY,
@@ -51,15 +52,25 @@ enum json_state {
 };
 enum { LEVELS = 64 };
 
-/* Up to CONTINUE of the answer, up to METADATA once, up to RETRY with a value
- * that is copied to be looked at (but OBJECT, ITEMS and the METADATAs). */
-enum field {
-    F_NONE,
-    F_TYPE,
-    F_OBJECT,
-    F_ITEMS,
-    F_LIST_METADATA,
-    F_LIST_KIND,
+/* What we know: roles of containers, and fields. A field that holds a
+ * container bears the name of its role, and so does what an array holds. In
+ * this order because ranges of it are asked for. */
+enum known {
+    R_START = 0,
+    F_NONE = 0,
+    R_WATCH,
+    R_ITEMS,
+    R_OBJECT, /* before it: what holds objects */
+    R_LIST,
+    R_LIST_META,
+    R_META,
+    R_ANNOTATIONS,
+    R_DETAILS,
+    R_CAUSES,
+    R_CAUSE,
+    ROLES,
+    /* Strings that are copied, to be looked at. */
+    F_TYPE = ROLES,
     F_LIST_VERSION,
     F_CONTINUE,
     F_NAME,
@@ -67,83 +78,82 @@ enum field {
     F_UID,
     F_VERSION,
     F_KIND,
-    F_METADATA,
+    F_LIST_KIND,
     F_MESSAGE,
-    F_REASON,
     F_CAUSE,
     F_INITIAL_END,
+    /* Numbers. */
     F_CODE,
     F_RETRY,
+    /* Nothing of these is looked at. */
     F_API_VERSION,
-    F_DROPPED,
-    F_ANNOTATIONS,
-    F_DETAILS,
-    F_CAUSES
+    F_DROPPED
 };
 
-enum role {
-    R_START,
-    R_LIST,
-    R_LIST_META,
-    R_ITEMS,
-    R_WATCH,
-    R_OBJECT,
-    R_META,
-    R_ANNOTATIONS,
-    R_DETAILS,
-    R_CAUSES,
-    R_CAUSE
-};
+#define BIT(n) (UINT32_C(1) << (n))
 
-#define NAME(text, field) { (text), sizeof(text) - 1, (field) }
+/* What may come once. */
+#define ONCE                                                                   \
+    (BIT(R_ITEMS) | BIT(R_OBJECT) | BIT(R_LIST_META) | BIT(R_META) |           \
+     BIT(F_TYPE) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE) | BIT(F_NAME) |       \
+     BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION) | BIT(F_KIND))
+/* Of that, what belongs to a list and not to one object. */
+#define OF_LIST                                                                \
+    (BIT(R_ITEMS) | BIT(R_LIST_META) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE))
+/* What stays whatever the paths say. */
+#define ALWAYS                                                                 \
+    (BIT(F_NAME) | BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION) |            \
+     BIT(F_KIND) | BIT(F_API_VERSION))
+
 static const struct {
     const char *text;
     uint8_t len;
     uint8_t field;
 } names[] = {
-    NAME("kind", F_LIST_KIND), /* 0, of R_LIST */
-    NAME("metadata", F_LIST_METADATA),
-    NAME("items", F_ITEMS),
-    NAME("resourceVersion", F_LIST_VERSION), /* 3, of R_LIST_META */
-    NAME("continue", F_CONTINUE),
-    NAME("type", F_TYPE), /* 5, of R_WATCH */
-    NAME("object", F_OBJECT),
-    NAME("kind", F_KIND), /* 7, of R_OBJECT */
-    NAME("apiVersion", F_API_VERSION),
-    NAME("metadata", F_METADATA),
-    NAME("message", F_MESSAGE), /* 10, of a Status alone */
-    NAME("reason", F_REASON),
-    NAME("code", F_CODE),
-    NAME("details", F_DETAILS),
-    NAME("name", F_NAME), /* 14, of R_META */
-    NAME("namespace", F_NAMESPACE),
-    NAME("uid", F_UID),
-    NAME("resourceVersion", F_VERSION),
-    NAME("managedFields", F_DROPPED),
-    NAME("annotations", F_ANNOTATIONS),
-    /* 20, of R_ANNOTATIONS */
-    NAME("kubectl.kubernetes.io/last-applied-configuration", F_DROPPED),
-    NAME("k8s.io/initial-events-end", F_INITIAL_END),
-    NAME("retryAfterSeconds", F_RETRY), /* 22, of R_DETAILS */
-    NAME("causes", F_CAUSES),
-    NAME("reason", F_CAUSE) /* 24, of R_CAUSE */
+#define NAME(text, field) { (text), sizeof(text) - 1, (field) },
+    NAME("kind", F_LIST_KIND) /* 0, of LIST */
+    NAME("metadata", R_LIST_META)
+    NAME("items", R_ITEMS)
+    NAME("resourceVersion", F_LIST_VERSION) /* 3, of LIST_META */
+    NAME("continue", F_CONTINUE)
+    NAME("type", F_TYPE) /* 5, of WATCH */
+    NAME("object", R_OBJECT)
+    NAME("kind", F_KIND) /* 7, of OBJECT */
+    NAME("apiVersion", F_API_VERSION)
+    NAME("metadata", R_META)
+    NAME("message", F_MESSAGE) /* 10, of a Status alone */
+    NAME("code", F_CODE)
+    NAME("details", R_DETAILS)
+    NAME("name", F_NAME) /* 13, of META */
+    NAME("namespace", F_NAMESPACE)
+    NAME("uid", F_UID)
+    NAME("resourceVersion", F_VERSION)
+    NAME("managedFields", F_DROPPED)
+    NAME("annotations", R_ANNOTATIONS)
+    /* 19, of ANNOTATIONS */
+    NAME("kubectl.kubernetes.io/last-applied-configuration", F_DROPPED)
+    NAME("k8s.io/initial-events-end", F_INITIAL_END)
+    NAME("retryAfterSeconds", F_RETRY) /* 21, of DETAILS */
+    NAME("causes", R_CAUSES)
+    NAME("reason", F_CAUSE) /* 23, of CAUSE */
+#undef NAME
 };
-enum { STATUS_NAMES = 4 };
+enum { STATUS_NAMES = 3 };
 
+/* parent of OBJECT, and what START holds, depend on the mode. */
 static const struct {
-    uint8_t first_name, names, parent;
-} roles[] = {
-    [R_START] = { 0, 0, R_START },
-    [R_LIST] = { 0, 3, R_START },
-    [R_LIST_META] = { 3, 2, R_LIST },
-    [R_ITEMS] = { 0, 0, R_LIST },
-    [R_WATCH] = { 5, 2, R_START },
-    [R_OBJECT] = { 7, 7, R_START }, /* its parent depends on the mode */
-    [R_META] = { 14, 6, R_OBJECT },
-    [R_ANNOTATIONS] = { 20, 2, R_META },
-    [R_DETAILS] = { 22, 2, R_OBJECT },
-    [R_CAUSES] = { 0, 0, R_DETAILS },
-    [R_CAUSE] = { 24, 1, R_CAUSES }
+    uint8_t first_name, names, parent, element;
+} roles[ROLES] = {
+    [R_WATCH] = { 5, 2, R_START, F_NONE },
+    [R_ITEMS] = { 0, 0, R_LIST, R_OBJECT },
+    [R_OBJECT] = { 7, 6, R_START, F_NONE },
+    [R_LIST] = { 0, 3, R_START, F_NONE },
+    [R_LIST_META] = { 3, 2, R_LIST, F_NONE },
+    [R_META] = { 13, 6, R_OBJECT, F_NONE },
+    [R_ANNOTATIONS] = { 19, 2, R_META, F_NONE },
+    [R_DETAILS] = { 21, 2, R_OBJECT, F_NONE },
+    [R_CAUSES] = { 0, 0, R_DETAILS, R_CAUSE },
+    [R_CAUSE] = { 23, 1, R_CAUSES, F_NONE }
 };
 
 /* By mode: what a document is, what holds an object, and at which depth. */
@@ -155,17 +165,6 @@ static const struct {
     [JSON_SINGLE] = { R_OBJECT, R_START, 1 },
     [JSON_STATUS] = { R_OBJECT, R_START, 1 }
 };
-
-/* One call of feed. run: where the bytes begin that go to the sink as they
- * are; NULL while bytes are left out. */
-struct feed {
-    struct kinf_json_stream *s;
-    struct kinf_sink *sink;
-    struct kinf_item *item;
-    const char *at, *end, *run;
-};
-
-#define BIT(n) (UINT32_C(1) << (n))
 
 /* ---- sink --------------------------------------------------------------- */
 
@@ -183,60 +182,50 @@ static void put(struct kinf_sink *sink, const char *p, size_t n)
     sink->used += n;
 }
 
-static bool is_identity(unsigned field)
-{
-    return field >= F_NAME && field <= F_VERSION;
-}
-
 /* Is an escape read that goes to the sink unescaped? */
 static bool is_rewriting(const struct kinf_json_stream *s)
 {
-    return (s->state == ESCAPE || s->state == HEX) && is_identity(s->taken);
+    return (s->state == ESCAPE || s->state == HEX) && s->taken >= F_NAME &&
+           s->taken <= F_VERSION;
 }
 
 /* Copies what is to be copied up to here. */
-static void stop(struct feed *f)
+static void stop(struct kinf_json_stream *s)
 {
-    if (f->run != NULL)
-        put(f->sink, f->run, (size_t)(f->at - f->run));
-    f->run = NULL;
+    if (s->run != NULL)
+        put(s->sink, s->run, (size_t)(s->at - s->run));
+    s->run = NULL;
 }
 
 /* From here on bytes are copied again, if they are to be. */
-static void resume(struct feed *f)
+static void resume(struct kinf_json_stream *s)
 {
-    const struct kinf_json_stream *s = f->s;
-
-    if (s->in_object && s->drop_depth == 0 && !is_rewriting(s))
-        f->run = f->at;
+    if (s->run == NULL && s->in_object && s->drop_depth == 0 &&
+        !is_rewriting(s))
+        s->run = s->at;
 }
 
-static uint32_t place(const struct feed *f)
+static uint32_t place(const struct kinf_json_stream *s)
 {
-    return f->sink->wanted +
-           (f->run == NULL ? 0 : (uint32_t)(f->at - f->run));
+    return s->sink->wanted +
+           (s->run == NULL ? 0 : (uint32_t)(s->at - s->run));
 }
 
 /* Notes that a member may begin here. */
-static void set_mark(struct feed *f)
+static void set_mark(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-
     if (!s->in_object || s->drop_depth > 0)
         return;
-    s->mark = place(f);
+    s->mark = place(s);
     s->comma_before = s->comma;
 }
 
 /* Leaves out the member that has begun at the mark. */
-static void drop(struct feed *f)
+static void drop(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    struct kinf_sink *sink = f->sink;
+    struct kinf_sink *sink = s->sink;
 
-    if (f->run != NULL && s->mark > sink->wanted)
-        put(sink, f->run, s->mark - sink->wanted);
-    f->run = NULL;
+    stop(s);
     s->drop_depth = s->depth;
     sink->wanted = s->mark;
     if (sink->used > s->mark)
@@ -245,15 +234,13 @@ static void drop(struct feed *f)
 
 /* ---- mistakes ----------------------------------------------------------- */
 
-/* Returns KINF_OK if only an object is broken. A text with a mistake in it is
- * not known. */
-static int fault(struct feed *f)
+/* A text with a mistake in it is not known. */
+static void fault(struct kinf_json_stream *s)
 {
-    f->s->taken = F_NONE;
-    if (!f->s->in_object)
-        return KINF_ERR_JSON;
-    f->s->broken = true;
-    return KINF_OK;
+    s->taken = F_NONE;
+    s->broken = true;
+    if (!s->in_object)
+        s->told = KINF_ERR_JSON;
 }
 
 /* ---- keys --------------------------------------------------------------- */
@@ -261,13 +248,8 @@ static int fault(struct feed *f)
 /* Paths decide about the members of this container. */
 static bool is_picking(const struct kinf_json_stream *s)
 {
-    return s->keep_count > 0 && s->in_object && s->drop_depth == 0 &&
+    return s->in_object && s->keep_count > 0 && s->drop_depth == 0 &&
            s->whole_depth == 0;
-}
-
-static uint32_t level_of(const struct kinf_json_stream *s)
-{
-    return s->depth - modes[s->mode].object_depth;
 }
 
 /* Where a step of a path begins. */
@@ -287,15 +269,19 @@ static uint16_t find_step(struct kinf_span path, uint32_t step)
 
 static void begin_key(struct kinf_json_stream *s)
 {
-    uint32_t level = level_of(s), count = roles[s->role].names;
+    uint32_t level = s->depth - modes[s->mode].object_depth, count = 0;
 
-    if (s->role == R_OBJECT && s->event < KINF_EVENT_ERROR)
+    if (s->depth == s->role_depth)
+        count = roles[s->role].names;
+    if (s->role == R_OBJECT && count > 0 && s->event < KINF_EVENT_ERROR)
         count -= STATUS_NAMES;
     s->in_key = true;
     s->key_len = 0;
+    s->name_alive = (uint16_t)(BIT(count) - 1);
     s->path_alive = 0;
-    s->name_alive = (uint16_t)(BIT(s->depth == s->role_depth ? count : 0) - 1);
-    for (unsigned i = 0; is_picking(s) && i < s->keep_count; i++) {
+    if (!is_picking(s))
+        return;
+    for (unsigned i = 0; i < s->keep_count; i++) {
         if (s->path_level[i] < level)
             continue;
         s->path_level[i] = (uint8_t)level;
@@ -329,8 +315,8 @@ static void match(struct kinf_json_stream *s, const char *p, size_t n)
         if (s->key_len + n > names[first + i].len ||
             memcmp(names[first + i].text + s->key_len, p, n) != 0)
             s->name_alive &= (uint16_t)~BIT(i);
-    for (unsigned i = 0; i < s->keep_count; i++)
-        if ((s->path_alive & BIT(i)) != 0 &&
+    for (unsigned i = 0; s->path_alive >> i != 0; i++)
+        if ((s->path_alive >> i & 1) != 0 &&
             !follow(s->keep[i], &s->path_at[i], p, n))
             s->path_alive &= ~BIT(i);
     s->key_len += (uint32_t)n;
@@ -341,24 +327,22 @@ static unsigned matched_field(const struct kinf_json_stream *s)
     unsigned first = roles[s->role].first_name;
 
     for (unsigned i = 0; s->name_alive >> i != 0; i++)
-        if ((s->name_alive & BIT(i)) != 0 &&
+        if ((s->name_alive >> i & 1) != 0 &&
             names[first + i].len == s->key_len)
             return names[first + i].field;
     return F_NONE;
 }
 
 /* Keeps the member, or only what paths name inside it, or nothing. */
-static void pick(struct feed *f)
+static void pick(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    bool whole = is_identity(s->field) || s->field == F_KIND ||
-                 s->field == F_API_VERSION;
+    bool whole = (ALWAYS >> s->field & 1) != 0;
 
-    s->partial = s->field == F_METADATA;
-    for (unsigned i = 0; i < s->keep_count; i++) {
+    s->partial = s->field == R_META;
+    for (unsigned i = 0; s->path_alive >> i != 0; i++) {
         struct kinf_span path = s->keep[i];
 
-        if ((s->path_alive & BIT(i)) == 0)
+        if ((s->path_alive >> i & 1) == 0)
             continue;
         if (s->path_at[i] >= path.len) {
             whole = true;
@@ -371,124 +355,106 @@ static void pick(struct feed *f)
         s->whole_depth = s->depth;
         s->partial = false;
     } else if (!s->partial) {
-        drop(f);
+        drop(s);
     }
 }
 
-static int end_key(struct feed *f)
+static void end_key(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    int err = KINF_OK;
+    uint32_t bit;
 
     s->in_key = false;
     s->state = COLON;
     s->field = (uint8_t)matched_field(s);
-    if (s->field != F_NONE && s->field <= F_METADATA) {
-        if ((s->seen & BIT(s->field)) != 0) {
-            s->field = F_NONE;
-            err = fault(f);
-        }
-        s->seen |= BIT(s->field);
+    bit = BIT(s->field);
+    if ((s->seen & bit & ONCE) != 0) {
+        s->field = F_NONE;
+        fault(s);
     }
+    s->seen |= bit;
     if (!s->in_object || s->drop_depth > 0)
-        return err;
+        return;
     if (s->field == F_DROPPED)
-        drop(f);
+        drop(s);
     else if (is_picking(s))
-        pick(f);
-    return err;
+        pick(s);
 }
 
-/* ---- values that are looked at ------------------------------------------ */
+/* ---- texts that are looked at ------------------------------------------- */
 
-static void begin_taking(struct feed *f, unsigned field)
+static void begin_taking(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    bool page = field == F_LIST_VERSION || field == F_CONTINUE ||
-                field == F_MESSAGE;
+    unsigned field = s->field;
 
     s->taken = (uint8_t)field;
     s->cut = false;
-    s->text_len = 0;
-    s->text_at = s->identity_len;
-    if (page)
-        s->text_at = (uint16_t)(CONFIG_KINF_IDENTITY_BYTES + s->page_len);
-    if (is_identity(field))
-        s->sink_at[field - F_NAME] = (kinf_off)place(f);
-}
-
-/* How much of a text is held. Of a long uid or version so little that there
- * is room for the longest legal name and namespace. */
-static size_t text_limit(const struct kinf_json_stream *s)
-{
-    size_t limit = CONFIG_KINF_IDENTITY_BYTES - (size_t)s->identity_len;
-
-    switch (s->taken) {
-    case F_UID:
-        return limit < CONFIG_KINF_IDENTITY_BYTES / 4
-                   ? limit
-                   : CONFIG_KINF_IDENTITY_BYTES / 4;
-    case F_VERSION:
-        return limit < CONFIG_KINF_IDENTITY_BYTES / 8
-                   ? limit
-                   : CONFIG_KINF_IDENTITY_BYTES / 8;
-    case F_LIST_VERSION:
-        return KINF_JSON_PAGE_BYTES - CONFIG_KINF_CONTINUE_BYTES;
-    case F_CONTINUE:
-        return CONFIG_KINF_CONTINUE_BYTES;
-    case F_MESSAGE:
-        return CONFIG_KINF_MESSAGE_BYTES;
-    default:
-        return limit;
+    s->text_taken.len = 0;
+    s->text_taken.at = s->identity_len;
+    s->room = (uint16_t)(CONFIG_KINF_IDENTITY_BYTES - s->identity_len);
+    if (field == F_LIST_VERSION || field == F_CONTINUE || field == F_MESSAGE) {
+        s->text_taken.at =
+            (uint16_t)(CONFIG_KINF_IDENTITY_BYTES + s->page_len);
+        s->room = (uint16_t)(KINF_JSON_PAGE_BYTES - s->page_len);
     }
+    if (field >= F_NAME && field <= F_VERSION)
+        s->sink_at[field - F_NAME] = (kinf_off)place(s);
 }
 
-/* A piece of a key or of a text that is looked at. */
+/* A piece of a string has come; it may be one nobody looks at. */
 static void take(struct kinf_json_stream *s, const char *p, size_t n)
 {
-    size_t room;
-
     if (s->in_key) {
         match(s, p, n);
         return;
     }
-    room = text_limit(s) - s->text_len;
-    if (n > room) {
-        n = room;
+    if (s->taken == F_NONE)
+        return;
+    if (n > s->room) {
+        n = s->room;
         s->cut = true;
     }
-    memcpy(s->text + s->text_at + s->text_len, p, n);
-    s->text_len = (uint16_t)(s->text_len + n);
+    memcpy(s->text + s->text_taken.at + s->text_taken.len, p, n);
+    s->text_taken.len = (uint16_t)(s->text_taken.len + n);
+    s->room = (uint16_t)(s->room - n);
 }
 
-static bool is_taking(const struct kinf_json_stream *s)
+/* Is it this word? */
+static bool says(const struct kinf_json_stream *s, const char *word)
 {
-    return s->taken != F_NONE ||
-           (s->in_key && (s->name_alive | s->path_alive) != 0);
+    size_t n = strlen(word);
+
+    return s->text_taken.len == n &&
+           memcmp(s->text + s->text_taken.at, word, n) == 0;
 }
 
-static struct kinf_span taken_text(const struct kinf_json_stream *s)
+static bool ends_with(const struct kinf_json_stream *s, const char *end)
 {
-    return span_of(s->text + s->text_at, s->text_len);
+    size_t n = strlen(end), len = s->text_taken.len;
+
+    return len >= n &&
+           memcmp(s->text + s->text_taken.at + len - n, end, n) == 0;
 }
 
-static bool contains(struct kinf_span text, struct kinf_span part)
+static bool contains(const struct kinf_json_stream *s, const char *part)
 {
-    while (text.len >= part.len && memcmp(text.ptr, part.ptr, part.len) != 0) {
-        text.ptr++;
-        text.len--;
-    }
-    return text.len >= part.len;
+    const char *p = s->text + s->text_taken.at;
+    size_t n = strlen(part);
+
+    for (size_t left = s->text_taken.len; left >= n; left--, p++)
+        if (memcmp(p, part, n) == 0)
+            return true;
+    return false;
 }
 
-static uint32_t number_in(struct kinf_span text)
+static uint32_t taken_number(const struct kinf_json_stream *s)
 {
+    const char *p = s->text + s->text_taken.at;
     uint32_t number = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9' || number > 400000)
+    for (unsigned n = s->text_taken.len; n > 0; n--, p++) {
+        if (*p < '0' || *p > '9' || number > 400000)
             break;
-        number = number * 10 + (uint32_t)(text.ptr[i] - '0');
+        number = number * 10 + (uint32_t)(*p - '0');
     }
     return number;
 }
@@ -499,147 +465,121 @@ static void end_identity(struct kinf_json_stream *s)
 
     if (s->cut) {
         s->broken = true;
-        if (s->taken <= F_NAMESPACE)
-            s->key_too_long = true;
+        s->key_too_long |= s->taken <= F_NAMESPACE;
         return;
     }
-    s->identity[i].at = s->text_at;
-    s->identity[i].len = s->text_len;
-    s->identity_len = (uint16_t)(s->identity_len + s->text_len);
+    s->identity[i] = s->text_taken;
+    s->identity_len = (uint16_t)(s->identity_len + s->text_taken.len);
 }
 
-static uint8_t event_of(struct kinf_span text)
+static void end_page(struct kinf_json_stream *s, struct kinf_json_text *text)
 {
-    static const struct kinf_span types[] = { { "ADDED", 5 },
-                                              { "MODIFIED", 8 },
-                                              { "DELETED", 7 },
-                                              { "BOOKMARK", 8 },
-                                              { "ERROR", 5 } };
-    uint8_t i = 0;
+    if (s->cut || s->text_taken.len > CONFIG_KINF_CONTINUE_BYTES)
+        s->told = KINF_ERR_CONTINUE;
+    *text = s->text_taken;
+    s->page_len = (uint16_t)(s->page_len + s->text_taken.len);
+}
 
-    while (i < 5 && !span_equal(text, types[i]))
+static uint8_t taken_event(const struct kinf_json_stream *s)
+{
+    static const char types[][9] = { "ADDED", "MODIFIED", "DELETED", "BOOKMARK",
+                                     "ERROR" };
+    unsigned i = 0;
+
+    while (i < 5 && !says(s, types[i]))
         i++;
     return (uint8_t)(KINF_EVENT_ADDED + i);
 }
 
-static void end_message(struct kinf_json_stream *s)
+static bool is_wrong_kind(const struct kinf_json_stream *s)
 {
-    const char *text = s->text + s->text_at;
+    struct kinf_span kind = span_of(s->text + s->text_taken.at,
+                                    s->text_taken.len);
 
-    /* Not cut inside a character. */
-    while (s->cut && s->text_len > 0 && (text[s->text_len - 1] & 0xC0) == 0x80)
-        s->text_len--;
-    if (s->cut && s->text_len > 0 && (text[s->text_len - 1] & 0x80) != 0)
-        s->text_len--;
-    s->page.at = s->text_at;
-    s->page.len = s->text_len;
-    if (contains(taken_text(s), KINF_SPAN("Too large resource version")))
-        s->version_ahead = true;
+    return (s->kind.len > 0 && !span_equal(kind, s->kind)) ||
+           says(s, "Table") || says(s, "Status");
 }
 
 /* A text that is looked at is whole. */
-static int end_taking(struct feed *f)
+static void end_taking(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    struct kinf_span text = taken_text(s);
-
-    switch ((enum field)s->taken) {
+    switch (s->taken) {
+    case F_TYPE:
+        s->event = taken_event(s);
+        break;
+    case F_LIST_VERSION:
+        end_page(s, &s->version);
+        break;
+    case F_CONTINUE:
+        end_page(s, &s->page);
+        break;
     case F_NAME:
     case F_NAMESPACE:
     case F_UID:
     case F_VERSION:
         end_identity(s);
         break;
-    case F_LIST_VERSION:
-        if (s->cut)
-            break;
-        s->version.at = s->text_at;
-        s->version.len = s->text_len;
-        s->page_len = (uint16_t)(s->page_len + s->text_len);
-        break;
-    case F_CONTINUE:
-        s->page.at = s->text_at;
-        s->page.len = s->text_len;
-        s->page_len = (uint16_t)(s->page_len + s->text_len);
-        if (s->cut)
-            return KINF_ERR_CONTINUE;
-        break;
-    case F_TYPE:
-        s->event = event_of(text);
-        break;
     case F_KIND:
-        if ((s->kind.len > 0 && !span_equal(text, s->kind)) ||
-            span_equal(text, KINF_SPAN("Table")) ||
-            span_equal(text, KINF_SPAN("Status")))
-            s->broken = true;
+        s->broken |= is_wrong_kind(s);
         break;
-    case F_LIST_KIND: /* anything else has no items, and would look empty */
-        if (text.len < 4 || memcmp(text.ptr + text.len - 4, "List", 4) != 0)
-            return fault(f);
+    case F_LIST_KIND: /* what is no list has no items and looks empty */
+        if (!ends_with(s, "List"))
+            fault(s);
         break;
-    case F_MESSAGE:
-        end_message(s);
-        break;
-    case F_REASON:
-        if (span_equal(text, KINF_SPAN("Expired")) ||
-            span_equal(text, KINF_SPAN("Gone")))
-            s->http_status = 410;
+    case F_MESSAGE: /* servers before 1.19 told no cause */
+        s->page = s->text_taken;
+        s->version_ahead |= contains(s, "Too large resource version");
         break;
     case F_CAUSE:
-        if (span_equal(text, KINF_SPAN("ResourceVersionTooLarge")))
-            s->version_ahead = true;
+        s->version_ahead |= says(s, "ResourceVersionTooLarge");
         break;
     case F_INITIAL_END:
-        s->initial_end = span_equal(text, KINF_SPAN("true"));
+        s->initial_end = says(s, "true");
         break;
     case F_CODE:
-        if (s->http_status == 0)
-            s->http_status = (int)number_in(text);
+        s->http_status = taken_number(s);
         break;
     case F_RETRY:
-        s->retry_after_s = number_in(text);
+        s->retry_after_s = taken_number(s);
         break;
-    case F_NONE:
-    case F_OBJECT:
-    case F_ITEMS:
-    case F_LIST_METADATA:
-    case F_METADATA:
-    case F_API_VERSION:
-    case F_DROPPED:
-    case F_ANNOTATIONS:
-    case F_DETAILS:
-    case F_CAUSES:
-    default:
+    default: /* nothing is looked at */
         break;
     }
     s->taken = F_NONE;
-    return KINF_OK;
 }
 
 /* ---- events ------------------------------------------------------------- */
 
-static void begin_item(struct kinf_json_stream *s)
+/* Empties *item and tells it. */
+static void tell(struct kinf_json_stream *s, int event)
 {
-    memset(s->identity, 0, sizeof(s->identity));
-    memset(s->path_level, 0, sizeof(s->path_level));
-    s->identity_len = 0;
-    s->http_status = 0;
-    s->retry_after_s = 0;
-    s->broken = s->key_too_long = s->initial_end = s->version_ahead = false;
-    s->seen &= BIT(F_ITEMS) | BIT(F_LIST_METADATA) | BIT(F_LIST_KIND) |
-               BIT(F_LIST_VERSION) | BIT(F_CONTINUE);
-    if (s->mode == JSON_WATCH) {
-        s->event = KINF_EVENT_UNKNOWN;
-        s->page.len = 0;
-    }
+    memset(s->item, 0, sizeof(*s->item));
+    s->item->event = (enum kinf_event)s->event;
+    s->told = (int8_t)event;
 }
 
-static struct kinf_span identity_text(const struct kinf_json_stream *s,
-                                      unsigned field)
+static void tell_text(const struct kinf_json_stream *s, struct kinf_span *out,
+                      struct kinf_json_text text)
 {
-    unsigned i = field - F_NAME;
+    out->ptr = s->text + text.at;
+    out->len = text.len;
+}
 
-    return span_of(s->text + s->identity[i].at, s->identity[i].len);
+static void tell_status(const struct kinf_json_stream *s)
+{
+    struct kinf_item *item = s->item;
+    struct kinf_json_text message = s->page;
+
+    if (message.len > CONFIG_KINF_MESSAGE_BYTES) {
+        message.len = CONFIG_KINF_MESSAGE_BYTES;
+        /* Not inside a character. */
+        while ((s->text[message.at + message.len] & 0xC0) == 0x80)
+            message.len--;
+    }
+    tell_text(s, &item->message, message);
+    item->http_status = (int)s->http_status;
+    item->retry_after_ms = s->retry_after_s * 1000;
+    item->version_ahead = s->version_ahead;
 }
 
 /* A key is known if its name was read, and its namespace if there is one. */
@@ -647,7 +587,7 @@ static int broken_as(const struct kinf_json_stream *s)
 {
     bool has_key = s->identity[0].len > 0 &&
                    (s->identity[1].len > 0 ||
-                    (s->seen & BIT(F_NAMESPACE)) == 0);
+                    (s->seen >> F_NAMESPACE & 1) == 0);
 
     if (s->event == KINF_EVENT_ERROR)
         return KINF_OK;
@@ -656,233 +596,195 @@ static int broken_as(const struct kinf_json_stream *s)
     return s->broken || s->identity[3].len == 0 ? KINF_ERR_UNREADABLE : KINF_OK;
 }
 
-static void tell_status(const struct kinf_json_stream *s,
-                        struct kinf_item *item)
+static void begin_item(struct kinf_json_stream *s)
 {
-    item->http_status = s->http_status;
-    item->retry_after_ms = s->retry_after_s * 1000;
-    item->message = span_of(s->text + s->page.at, s->page.len);
-    item->version_ahead = s->version_ahead;
-}
-
-static int tell_item(struct feed *f)
-{
-    struct kinf_json_stream *s = f->s;
-    const uint32_t whole = BIT(F_TYPE) | BIT(F_OBJECT);
-
-    if (s->mode == JSON_WATCH && (s->seen & whole) != whole)
+    memset(s->identity, 0, sizeof(s->identity));
+    memset(s->path_level, 0, sizeof(s->path_level));
+    s->identity_len = 0;
+    s->http_status = s->retry_after_s = 0;
+    s->broken = s->key_too_long = s->initial_end = s->version_ahead = false;
+    s->seen &= OF_LIST;
+    if (s->mode == JSON_WATCH) {
         s->event = KINF_EVENT_UNKNOWN;
-    *f->item = (struct kinf_item){
-        .event = (enum kinf_event)s->event,
-        .broken = broken_as(s),
-        .name = identity_text(s, F_NAME),
-        .namespace_ = identity_text(s, F_NAMESPACE),
-        .uid = identity_text(s, F_UID),
-        .version = identity_text(s, F_VERSION),
-        .name_at = s->sink_at[0],
-        .namespace_at = s->sink_at[1],
-        .uid_at = s->sink_at[2],
-        .version_at = s->sink_at[3],
-        .initial_end = s->initial_end
-    };
-    f->item->key_too_long = s->key_too_long &&
-                            f->item->broken == KINF_ERR_NO_IDENTITY;
-    if (s->event >= KINF_EVENT_ERROR)
-        tell_status(s, f->item);
-    begin_item(s);
-    return JSON_ITEM;
+        s->page.len = 0;
+    }
 }
 
-static int tell_end(struct feed *f)
+static void tell_item(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
+    struct kinf_item *item = s->item;
+    const uint32_t whole = BIT(F_TYPE) | BIT(R_OBJECT);
 
+    if (s->mode == JSON_WATCH && (~s->seen & whole) != 0)
+        s->event = KINF_EVENT_UNKNOWN;
+    tell(s, JSON_ITEM);
+    item->broken = broken_as(s);
+    item->key_too_long = s->key_too_long &&
+                         item->broken == KINF_ERR_NO_IDENTITY;
+    item->initial_end = s->initial_end;
+    tell_text(s, &item->name, s->identity[0]);
+    tell_text(s, &item->namespace_, s->identity[1]);
+    tell_text(s, &item->uid, s->identity[2]);
+    tell_text(s, &item->version, s->identity[3]);
+    item->name_at = s->sink_at[0];
+    item->namespace_at = s->sink_at[1];
+    item->uid_at = s->sink_at[2];
+    item->version_at = s->sink_at[3];
+    if (s->event >= KINF_EVENT_ERROR)
+        tell_status(s);
+    begin_item(s);
+}
+
+static void tell_end(struct kinf_json_stream *s)
+{
     s->state = NOTHING;
-    *f->item = (struct kinf_item){ .event = (enum kinf_event)s->event };
+    tell(s, JSON_END);
     if (s->mode == JSON_STATUS) {
-        tell_status(s, f->item);
+        tell_status(s);
     } else if (s->mode == JSON_LIST) {
-        /* "{}" is no list: taken for one it would delete everything. */
-        if ((s->seen & BIT(F_ITEMS)) == 0 && s->version.len == 0)
-            return KINF_ERR_JSON;
-        f->item->version = span_of(s->text + s->version.at, s->version.len);
-        f->item->continue_ = span_of(s->text + s->page.at, s->page.len);
+        tell_text(s, &s->item->version, s->version);
+        tell_text(s, &s->item->continue_, s->page);
+        /* "{}" taken for an empty list would delete everything. */
+        if ((s->seen >> R_ITEMS & 1) == 0 && s->version.len == 0)
+            s->told = KINF_ERR_JSON;
     }
-    return JSON_END;
 }
 
 /* The document, or one event of a watch, is whole. */
-static int end_document(struct feed *f)
+static void end_document(struct kinf_json_stream *s)
 {
-    switch ((enum json_mode)f->s->mode) {
-    case JSON_WATCH:
-        f->s->state = VALUE;
-        return tell_item(f);
-    case JSON_SINGLE:
-        f->s->state = LAST_BRACE; /* so that JSON_END has a byte to use */
-        f->at--;
-        return tell_item(f);
-    case JSON_LIST:
-    case JSON_STATUS:
-    default:
-        return tell_end(f);
+    if (s->mode == JSON_WATCH) {
+        s->state = VALUE;
+        tell_item(s);
+    } else if (s->mode == JSON_SINGLE) {
+        s->state = LAST_BRACE; /* so that JSON_END has a byte to use */
+        s->at--;
+        tell_item(s);
+    } else {
+        tell_end(s);
     }
 }
 
 /* ---- values ------------------------------------------------------------- */
 
-/* A value is whole: a scalar, or a container with its bracket. */
-static int end_value(struct feed *f)
+/* What a value is that comes without a key. */
+static void expect_element(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
+    s->field = F_NONE;
+    if (s->depth == s->role_depth)
+        s->field = s->role == R_START ? modes[s->mode].top
+                                      : roles[s->role].element;
+}
 
+/* A value is whole: a scalar, or a container with its bracket. */
+static void end_value(struct kinf_json_stream *s)
+{
     s->state = s->depth > LEVELS ? DEEP : NEXT;
     s->comma = true;
     if (s->whole_depth == s->depth)
         s->whole_depth = 0;
-    if (s->drop_depth > 0 && s->drop_depth == s->depth) {
+    if (s->drop_depth == s->depth && s->depth > 0) {
         s->drop_depth = 0;
         s->comma = s->comma_before;
-        resume(f);
+        resume(s);
     }
-    if (s->depth != s->role_depth || s->role > R_WATCH)
-        return KINF_OK;
-    if (s->in_object) {
-        stop(f);
-        s->in_object = false;
-        if (s->role == R_ITEMS)
-            return tell_item(f);
-    }
-    return s->role == R_START ? end_document(f) : KINF_OK;
+    expect_element(s);
+    if (s->depth != s->role_depth || s->role >= R_OBJECT)
+        return;
+    stop(s);
+    if (s->role == R_ITEMS)
+        tell_item(s);
+    if (s->role == R_START)
+        end_document(s);
+    s->in_object = false;
 }
 
-/* Is the value that begins an object to be told of? */
-static bool is_item(const struct kinf_json_stream *s)
+/* A value begins with c, which is not used yet. Returns false when its time
+ * has not come. */
+static bool begin_value(struct kinf_json_stream *s, char c)
 {
-    return s->mode != JSON_STATUS && s->depth == s->role_depth &&
-           s->role == modes[s->mode].holder &&
-           (s->role != R_WATCH || s->field == F_OBJECT);
-}
-
-/* A value begins with c, which is not used yet. Returns JSON_BEGIN when the
- * caller has to be asked for a sink first. */
-static int begin_value(struct feed *f, char c)
-{
-    struct kinf_json_stream *s = f->s;
-    unsigned field = s->depth == s->role_depth ? s->field : F_NONE;
-
     if (s->depth == 0 && c != '{')
-        return KINF_ERR_JSON;
-    if (is_item(s) && !s->in_object) {
+        fault(s);
+    if (s->field == R_ITEMS && c != '[' && c != 'n')
+        fault(s);
+    if (s->field >= F_LIST_VERSION && s->field <= F_VERSION && c != '"' &&
+        c != 'n')
+        fault(s);
+    if (s->told != KINF_OK)
+        return false;
+    if (s->field == R_OBJECT && s->mode != JSON_STATUS) {
         s->begun = !s->begun;
         if (s->begun) {
-            *f->item = (struct kinf_item){ .event = (enum kinf_event)s->event };
-            return JSON_BEGIN;
+            tell(s, JSON_BEGIN);
+            return false;
         }
         s->in_object = true;
-        f->sink->used = f->sink->wanted = 0;
-        resume(f);
+        s->sink->used = s->sink->wanted = 0;
+        resume(s);
         if (c != '{') {
             s->broken = true;
-            s->seen &= ~BIT(F_OBJECT);
+            s->seen &= ~BIT(R_OBJECT);
         }
     }
     if (s->partial && c != '{')
-        drop(f);
+        drop(s);
     s->partial = false;
-    if (field == F_ITEMS && c != '[' && c != 'n')
-        return KINF_ERR_JSON;
-    if (field >= F_LIST_VERSION && field <= F_VERSION && c != '"' && c != 'n')
-        return fault(f);
-    return KINF_OK;
+    return true;
 }
 
-/* The role of a container that begins with c where one is known, or R_START. */
-static enum role role_within(const struct kinf_json_stream *s, char c)
-{
-    if (s->depth != s->role_depth)
-        return R_START;
-    if (c == '[')
-        return s->field == F_ITEMS    ? R_ITEMS
-               : s->field == F_CAUSES ? R_CAUSES
-                                      : R_START;
-    switch (s->field) {
-    case F_LIST_METADATA:
-        return R_LIST_META;
-    case F_OBJECT:
-        return R_OBJECT;
-    case F_METADATA:
-        return R_META;
-    case F_ANNOTATIONS:
-        return R_ANNOTATIONS;
-    case F_DETAILS:
-        return R_DETAILS;
-    default:
-        break;
-    }
-    if (s->role == R_START)
-        return (enum role)modes[s->mode].top;
-    return s->role == R_ITEMS    ? R_OBJECT
-           : s->role == R_CAUSES ? R_CAUSE
-                                 : R_START;
-}
-
-static bool is_array(const struct kinf_json_stream *s)
+/* The bit of the innermost container, and in *word the word it is in. */
+static uint32_t level_bit(struct kinf_json_stream *s, uint32_t **word)
 {
     uint32_t level = s->depth - 1;
 
-    return (s->arrays[level / 32] >> level % 32 & 1) != 0;
+    *word = &s->arrays[level / 32 % 2];
+    return BIT(level % 32);
 }
 
-static void note_bracket(struct kinf_json_stream *s, char c)
+static bool is_array(struct kinf_json_stream *s)
 {
-    uint32_t level = s->depth - 1;
+    uint32_t *word, bit = level_bit(s, &word);
 
-    if (level >= LEVELS)
-        return;
-    s->arrays[level / 32] &= ~BIT(level % 32);
-    if (c == '[')
-        s->arrays[level / 32] |= BIT(level % 32);
+    return (*word & bit) != 0;
 }
 
-static int open_container(struct feed *f, char c)
+static void open_container(struct kinf_json_stream *s, char c)
 {
-    struct kinf_json_stream *s = f->s;
-    int event = begin_value(f, c);
-    enum role role;
+    unsigned role = s->field;
+    bool array = c == '[', known = role > R_START && role < ROLES;
+    uint32_t *word, bit;
 
-    if (event != KINF_OK)
-        return event;
-    role = role_within(s, c);
     s->depth++;
-    note_bracket(s, c);
-    if (role != R_START) {
+    if (known && array == (role == R_ITEMS || role == R_CAUSES)) {
         s->role = (uint8_t)role;
         s->role_depth = (uint8_t)s->depth;
     }
-    s->field = F_NONE;
-    s->state = s->depth > LEVELS ? DEEP : c == '[' ? FIRST_VALUE : FIRST_KEY;
+    expect_element(s);
+    s->state = DEEP;
+    if (s->depth <= LEVELS) {
+        bit = level_bit(s, &word);
+        *word = array ? *word | bit : *word & ~bit;
+        s->state = array ? FIRST_VALUE : FIRST_KEY;
+    }
     s->comma = false;
-    f->at++;
-    set_mark(f);
-    return KINF_OK;
+    s->at++;
+    set_mark(s);
 }
 
-static int close_container(struct feed *f, char c)
+static void close_container(struct kinf_json_stream *s, char c)
 {
-    struct kinf_json_stream *s = f->s;
-
-    if (s->depth == 0 || (s->depth <= LEVELS && is_array(s) != (c == ']')))
-        return KINF_ERR_JSON;
-    f->at++;
+    if (s->depth == 0 || (s->depth <= LEVELS && is_array(s) != (c == ']'))) {
+        s->told = KINF_ERR_JSON;
+        return;
+    }
+    s->at++;
     if (s->depth == s->role_depth) {
         s->role_depth--;
         s->role = s->role == R_OBJECT ? modes[s->mode].holder
                                       : roles[s->role].parent;
     }
     s->depth--;
-    s->field = F_NONE; /* what follows in an array has no key */
-    return end_value(f);
+    end_value(s);
 }
 
 /* ---- literals ----------------------------------------------------------- */
@@ -890,8 +792,10 @@ static int close_container(struct feed *f, char c)
 static const char words[] = "true\0false\0null";
 
 /* RFC 8259 6. Columns: 0, 1 to 9, point, e, sign. */
-enum { N_MINUS, N_ZERO, N_INT, N_POINT, N_FRAC, N_E, N_SIGN, N_EXP, N_BAD };
+enum { N_START, N_MINUS, N_ZERO, N_INT, N_POINT, N_FRAC, N_E, N_SIGN, N_EXP,
+       N_BAD };
 static const uint8_t number_next[][5] = {
+    [N_START] = { N_ZERO, N_INT, N_BAD, N_BAD, N_MINUS },
     [N_MINUS] = { N_ZERO, N_INT, N_BAD, N_BAD, N_BAD },
     [N_ZERO] = { N_BAD, N_BAD, N_POINT, N_E, N_BAD },
     [N_INT] = { N_INT, N_INT, N_POINT, N_E, N_BAD },
@@ -902,85 +806,56 @@ static const uint8_t number_next[][5] = {
     [N_EXP] = { N_EXP, N_EXP, N_BAD, N_BAD, N_BAD },
     [N_BAD] = { N_BAD, N_BAD, N_BAD, N_BAD, N_BAD }
 };
+#define N_WHOLE (BIT(N_ZERO) | BIT(N_INT) | BIT(N_FRAC) | BIT(N_EXP))
 
-static int number_column(char c)
+static bool is_digit(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c > '0';
-    if (c == '.')
-        return 2;
-    if (c == 'e' || c == 'E')
-        return 3;
-    return c == '+' || c == '-' ? 4 : -1;
+    return c >= '0' && c <= '9';
 }
 
-static int begin_literal(struct feed *f, char c)
+static void begin_literal(struct kinf_json_stream *s, char c)
 {
-    struct kinf_json_stream *s = f->s;
-    bool number = c == '-' || (c >= '0' && c <= '9');
-    int event;
-
-    if (s->state == DEEP) {
-        s->comma = true;
-        f->at++;
-        return KINF_OK;
-    }
-    if (!number && c != 't' && c != 'f' && c != 'n') {
-        f->at++;
-        return fault(f);
-    }
-    event = begin_value(f, c);
-    if (event != KINF_OK)
-        return event;
-    if (number) {
+    if (c == '-' || is_digit(c)) {
         s->state = NUMBER;
-        s->literal = c == '-' ? N_MINUS : c == '0' ? N_ZERO : N_INT;
-        if (s->depth == s->role_depth &&
-            (s->field == F_CODE || s->field == F_RETRY)) {
-            begin_taking(f, s->field);
-            take(s, f->at, 1);
-        }
+        s->literal = N_START;
+        if (s->field == F_CODE || s->field == F_RETRY)
+            begin_taking(s);
     } else {
         s->state = WORD;
-        s->literal = c == 't' ? 1 : c == 'f' ? 6 : 12;
+        s->literal = c == 't' ? 0 : c == 'f' ? 5 : 11;
     }
-    f->at++;
-    return KINF_OK;
 }
 
-static int in_word(struct feed *f)
+static void in_word(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    int err = KINF_OK;
-
-    if (*f->at == words[s->literal]) {
-        f->at++;
-        if (words[++s->literal] != '\0')
-            return KINF_OK;
+    if (*s->at != words[s->literal]) {
+        fault(s);
     } else {
-        err = fault(f);
+        s->at++;
+        if (words[++s->literal] != '\0')
+            return;
     }
-    return err != KINF_OK ? err : end_value(f);
+    end_value(s);
 }
 
-static int in_number(struct feed *f)
+static void in_number(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    int column = number_column(*f->at), err = KINF_OK;
+    static const char signs[] = "0.eE+-";
+    const char *sign = memchr(signs, *s->at, sizeof(signs) - 1);
+    unsigned column = 1;
 
-    if (column >= 0) {
-        s->literal = number_next[s->literal][column];
-        if (s->taken != F_NONE)
-            take(s, f->at, 1);
-        f->at++;
-        return KINF_OK;
+    if (sign != NULL) {
+        column = sign == signs ? 0 : 2 + (unsigned)(sign - signs) / 2;
+    } else if (!is_digit(*s->at)) {
+        if ((N_WHOLE >> s->literal & 1) == 0)
+            fault(s);
+        end_taking(s);
+        end_value(s);
+        return;
     }
-    if ((BIT(s->literal) &
-         (BIT(N_ZERO) | BIT(N_INT) | BIT(N_FRAC) | BIT(N_EXP))) == 0)
-        err = fault(f);
-    if (err == KINF_OK && s->taken != F_NONE)
-        err = end_taking(f);
-    return err != KINF_OK ? err : end_value(f);
+    s->literal = number_next[s->literal][column];
+    take(s, s->at, 1);
+    s->at++;
 }
 
 /* ---- strings ------------------------------------------------------------ */
@@ -1017,112 +892,88 @@ static size_t plain_length(const char *at, const char *end)
     return (size_t)(at - start);
 }
 
-static int begin_string(struct feed *f)
+static void begin_string(struct kinf_json_stream *s)
 {
-    /* Fields with a string to look at. */
-    const uint32_t looked_at = BIT(F_TYPE) | BIT(F_LIST_KIND) |
-                               BIT(F_LIST_VERSION) | BIT(F_CONTINUE) |
-                               BIT(F_NAME) | BIT(F_NAMESPACE) | BIT(F_UID) |
-                               BIT(F_VERSION) | BIT(F_KIND) | BIT(F_MESSAGE) |
-                               BIT(F_REASON) | BIT(F_CAUSE) |
-                               BIT(F_INITIAL_END);
-    struct kinf_json_stream *s = f->s;
-    bool key = s->state == FIRST_KEY || s->state == KEY ||
-               (s->state == NEXT && !is_array(s));
-    int event = key ? KINF_OK : begin_value(f, '"');
-
-    if (event != KINF_OK)
-        return event;
-    f->at++;
-    if (key)
-        begin_key(s);
-    else if (s->depth == s->role_depth && (looked_at >> s->field & 1) != 0)
-        begin_taking(f, s->field);
+    s->at++;
     s->state = STRING;
-    return KINF_OK;
+    if (s->field >= F_TYPE && s->field <= F_INITIAL_END)
+        begin_taking(s);
 }
 
-static int end_string(struct feed *f)
+/* Half of a surrogate pair? */
+static bool is_half(uint32_t code)
 {
-    int err = KINF_OK;
-
-    f->at++;
-    if (f->s->in_key)
-        return end_key(f);
-    if (f->s->taken != F_NONE)
-        err = end_taking(f);
-    return err != KINF_OK ? err : end_value(f);
+    return code >> 11 == 0xD800 >> 11;
 }
 
-/* A character of more than one byte: RFC 3629 4, in its table's order. */
-static int begin_character(struct feed *f)
+/* A character of more than one byte: RFC 3629 3. What is too long, too large
+ * or half a pair is seen when it is whole. */
+static void begin_character(struct kinf_json_stream *s, unsigned c)
 {
-    struct kinf_json_stream *s = f->s;
-    unsigned char c = (unsigned char)*f->at;
-
-    if (is_taking(s))
-        take(s, f->at, 1);
-    f->at++;
-    if (c < 0xC2 || c > 0xF4)
-        return fault(f);
-    s->low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-    s->high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-    s->left = c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
-    s->state = CHARACTER;
-    return KINF_OK;
-}
-
-static int in_character(struct feed *f)
-{
-    struct kinf_json_stream *s = f->s;
-    unsigned char c = (unsigned char)*f->at;
-
-    if (c < s->low || c > s->high) {
-        s->state = STRING;
-        return fault(f);
+    if (c < 0xC2) {
+        fault(s);
+        return;
     }
-    if (is_taking(s))
-        take(s, f->at, 1);
-    f->at++;
-    s->low = 0x80;
-    s->high = 0xBF;
-    if (--s->left == 0)
-        s->state = STRING;
-    return KINF_OK;
+    s->left = (uint8_t)(1 + (c >= 0xE0) + (c >= 0xF0));
+    s->least = BIT(5 * s->left + 1); /* of one: from C2 on it is 0x80 */
+    s->code = c & (s->left == 1 ? 0x1F : 0x0F);
+    s->state = CHARACTER;
 }
 
-static int in_string(struct feed *f)
+static void in_character(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    size_t n = plain_length(f->at, f->end);
+    unsigned char c = (unsigned char)*s->at;
 
-    if (is_taking(s))
-        take(s, f->at, n);
-    f->at += n;
-    if (f->at == f->end)
-        return KINF_OK;
-    switch (*f->at) {
-    case '"':
-        return end_string(f);
-    case '\\':
+    if ((c & 0xC0) != 0x80) {
+        s->state = STRING;
+        fault(s);
+        return;
+    }
+    take(s, s->at, 1);
+    s->at++;
+    s->code = s->code << 6 | (c & 0x3F);
+    if (--s->left > 0)
+        return;
+    s->state = STRING;
+    if (s->code < s->least || s->code > 0x10FFFF || is_half(s->code))
+        fault(s);
+}
+
+static void in_string(struct kinf_json_stream *s)
+{
+    size_t n = plain_length(s->at, s->end);
+    unsigned char c;
+
+    take(s, s->at, n);
+    s->at += n;
+    if (s->at == s->end)
+        return;
+    c = (unsigned char)*s->at;
+    if (c == '"') {
+        s->at++;
+        if (s->in_key) {
+            end_key(s);
+        } else {
+            end_taking(s);
+            end_value(s);
+        }
+    } else if (c == '\\') {
         s->state = ESCAPE;
         s->left = 4;
-        s->code_unit = 0;
+        s->code = 0;
         if (is_rewriting(s))
-            stop(f);
-        f->at++;
-        return KINF_OK;
-    default:
-        if ((unsigned char)*f->at >= 0x80)
-            return begin_character(f);
-        f->at++;
-        return fault(f);
+            stop(s);
+        s->at++;
+    } else {
+        take(s, s->at, 1);
+        s->at++;
+        begin_character(s, c); /* or a control, which is none */
     }
 }
 
 /* ---- escapes ------------------------------------------------------------ */
 
-static size_t write_utf8(unsigned c, char *out)
+static size_t write_utf8(uint32_t c, char *out)
 {
     if (c < 0x80) {
         out[0] = (char)c;
@@ -1139,86 +990,70 @@ static size_t write_utf8(unsigned c, char *out)
     return 3;
 }
 
-/* Writes what an escape stands for; as an escape if it has to be one, which
- * halves of a pair always are. */
-static size_t write_unescaped(unsigned c, char out[6])
+static size_t write_escape(uint32_t c, char out[6])
 {
-    static const char digits[] = "0123456789abcdef";
-
-    if (c == '"' || c == '\\') {
-        out[0] = '\\';
-        out[1] = (char)c;
-        return 2;
-    }
-    if (c >= 0x20 && (c < 0xD800 || c > 0xDFFF))
-        return write_utf8(c, out);
     out[0] = '\\';
     out[1] = 'u';
-    for (unsigned i = 0; i < 4; i++)
-        out[2 + i] = digits[c >> (12 - 4 * i) & 15];
+    for (unsigned i = 5; i > 1; i--, c >>= 4)
+        out[i] = "0123456789abcdef"[c & 15];
     return 6;
 }
 
-/* An escape is whole: code_unit is what it stands for. */
-static void end_escape(struct feed *f)
+/* An escape is whole: code is what it stands for. It is written as an escape
+ * again if JSON asks for one, which the words of a Status need not be; halves
+ * of a pair always are. */
+static void end_escape(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
     bool rewriting = is_rewriting(s) && s->drop_depth == 0;
-    bool as_words = s->taken == F_MESSAGE && s->code_unit > 0 &&
-                    s->code_unit < 0x80;
+    bool stays = s->code < 0x20 || s->code == '"' || s->code == '\\';
     char text[6];
-    size_t n = as_words ? write_utf8(s->code_unit, text)
-                        : write_unescaped(s->code_unit, text);
+    size_t n = is_half(s->code) || (stays && s->taken != F_MESSAGE)
+                   ? write_escape(s->code, text)
+                   : write_utf8(s->code, text);
 
     s->state = STRING;
-    if (is_taking(s))
-        take(s, text, n);
+    take(s, text, n);
     if (!rewriting)
         return;
-    put(f->sink, text, n);
-    resume(f);
+    put(s->sink, text, n);
+    resume(s);
 }
 
-static int in_escape(struct feed *f)
+static void in_escape(struct kinf_json_stream *s)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    struct kinf_json_stream *s = f->s;
-    char c = *f->at;
-    const char *found = c == '\0' ? NULL : strchr(from, c);
+    const char *found = memchr(from, *s->at, sizeof(from) - 1);
 
-    if (c == 'u') {
-        f->at++;
+    if (*s->at == 'u') {
+        s->at++;
         s->state = HEX;
-        return KINF_OK;
-    }
-    if (found == NULL) {
+    } else if (found != NULL) {
+        s->at++;
+        s->code = (unsigned char)to[found - from];
+        end_escape(s);
+    } else {
         s->state = STRING;
-        return fault(f);
+        fault(s);
     }
-    f->at++;
-    s->code_unit = (uint16_t)to[found - from];
-    end_escape(f);
-    return KINF_OK;
 }
 
-static int in_hex(struct feed *f)
+static void in_hex(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-    unsigned c = (unsigned char)*f->at, digit = c - '0';
+    unsigned c = (unsigned char)*s->at, digit = c - '0';
 
     if (digit > 9) {
         digit = (c | 0x20) - 'a';
         if (digit > 5) {
             s->state = STRING;
-            return fault(f);
+            fault(s);
+            return;
         }
         digit += 10;
     }
-    f->at++;
-    s->code_unit = (uint16_t)((unsigned)s->code_unit << 4 | digit);
+    s->at++;
+    s->code = s->code << 4 | digit;
     if (--s->left == 0)
-        end_escape(f);
-    return KINF_OK;
+        end_escape(s);
 }
 
 /* ---- between tokens ----------------------------------------------------- */
@@ -1228,29 +1063,27 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static void skip_space(struct feed *f)
+static void skip_space(struct kinf_json_stream *s)
 {
-    stop(f);
-    while (f->at < f->end && is_space(*f->at))
-        f->at++;
-    resume(f);
+    stop(s);
+    while (s->at < s->end && is_space(*s->at))
+        s->at++;
+    resume(s);
 }
 
-static void take_comma(struct feed *f)
+static void take_comma(struct kinf_json_stream *s)
 {
-    struct kinf_json_stream *s = f->s;
-
-    set_mark(f);
+    set_mark(s);
     if (!s->comma)
-        stop(f); /* all before it was dropped */
-    f->at++;
+        stop(s); /* all before it was dropped */
+    s->at++;
     if (!s->comma)
-        resume(f);
-    if (s->state != DEEP && s->depth > 0)
+        resume(s);
+    if (s->state != DEEP)
         s->state = is_array(s) ? VALUE : KEY;
 }
 
-/* The states in which a token may come. */
+/* The states in which a token may begin with c. */
 static unsigned places_of(char c)
 {
     const unsigned value = BIT(FIRST_VALUE) | BIT(VALUE) | BIT(DEEP);
@@ -1266,45 +1099,76 @@ static unsigned places_of(char c)
         return BIT(NEXT) | BIT(DEEP);
     case ':':
         return BIT(COLON) | BIT(DEEP);
-    default:
+    case '{':
+    case '[':
+    case 't':
+    case 'f':
+    case 'n':
+    case '-':
         return value;
+    default:
+        return is_digit(c) ? value : 0;
     }
 }
 
-static int between_tokens(struct feed *f)
+static void take_value(struct kinf_json_stream *s, char c)
 {
-    struct kinf_json_stream *s = f->s;
-    char c = *f->at;
-    int err = KINF_OK;
+    if (!begin_value(s, c))
+        return;
+    if (c == '"')
+        begin_string(s);
+    else if (c == '{' || c == '[')
+        open_container(s, c);
+    else
+        begin_literal(s, c);
+}
 
-    if (is_space(c)) {
-        skip_space(f);
-        return KINF_OK;
-    }
-    if ((places_of(c) >> s->state & 1) == 0)
-        err = fault(f);
-    if (err != KINF_OK)
-        return err;
+static void take_token(struct kinf_json_stream *s, char c)
+{
     switch (c) {
-    case '"':
-        return begin_string(f);
-    case '{':
-    case '[':
-        return open_container(f, c);
     case '}':
     case ']':
-        return close_container(f, c);
+        close_container(s, c);
+        break;
     case ',':
-        take_comma(f);
-        return KINF_OK;
+        take_comma(s);
+        break;
     case ':':
-        f->at++;
+        s->at++;
         if (s->state == COLON)
             s->state = VALUE;
-        return KINF_OK;
+        break;
+    case '"':
+        if (s->state <= KEY || (s->state == NEXT && !is_array(s))) {
+            s->field = F_NONE;
+            begin_key(s);
+            begin_string(s);
+            break;
+        }
+        /* fall through */
     default:
-        return begin_literal(f, c);
+        take_value(s, c);
+        break;
     }
+}
+
+static void between_tokens(struct kinf_json_stream *s)
+{
+    char c = *s->at;
+    unsigned places = places_of(c);
+
+    if (is_space(c)) {
+        skip_space(s);
+        return;
+    }
+    if ((places >> s->state & 1) == 0)
+        fault(s);
+    if (s->told != KINF_OK)
+        return;
+    if (places == 0)
+        s->at++;
+    else
+        take_token(s, c);
 }
 
 /* ---- feeding ------------------------------------------------------------ */
@@ -1322,29 +1186,39 @@ void kinf_json_stream_init(struct kinf_json_stream *s, enum json_mode mode,
     s->state = VALUE;
     s->event = mode == JSON_LIST || mode == JSON_SINGLE ? KINF_EVENT_LISTED
                                                         : KINF_EVENT_UNKNOWN;
+    expect_element(s);
 }
 
 /* Takes one token, or a part of one. */
-static int step(struct feed *f)
+static void step(struct kinf_json_stream *s)
 {
-    switch ((enum json_state)f->s->state) {
+    switch ((enum json_state)s->state) {
     case STRING:
-        return in_string(f);
+        in_string(s);
+        break;
     case ESCAPE:
-        return in_escape(f);
+        in_escape(s);
+        break;
     case HEX:
-        return in_hex(f);
+        in_hex(s);
+        break;
     case CHARACTER:
-        return in_character(f);
+        in_character(s);
+        break;
     case WORD:
-        return in_word(f);
+        in_word(s);
+        break;
     case NUMBER:
-        return in_number(f);
+        in_number(s);
+        break;
     case LAST_BRACE:
-        f->at++;
-        return tell_end(f);
+        s->at++;
+        tell_end(s);
+        break;
     case NOTHING:
-        return is_space(*f->at++) ? KINF_OK : KINF_ERR_JSON;
+        if (!is_space(*s->at++))
+            fault(s);
+        break;
     case FIRST_KEY:
     case KEY:
     case COLON:
@@ -1353,7 +1227,8 @@ static int step(struct feed *f)
     case NEXT:
     case DEEP:
     default:
-        return between_tokens(f);
+        between_tokens(s);
+        break;
     }
 }
 
@@ -1361,21 +1236,22 @@ int kinf_json_stream_feed(struct kinf_json_stream *s, const char *data,
                           size_t size, size_t *used, struct kinf_sink *sink,
                           struct kinf_item *item)
 {
-    struct feed f = { .s = s, .sink = sink, .item = item,
-                      .at = data, .end = data + size };
-    int event = s->error;
-
-    resume(&f);
-    while (event == KINF_OK && f.at < f.end)
-        event = step(&f);
-    stop(&f);
-    if (event < 0)
-        s->error = (int8_t)event;
-    *used = (size_t)(f.at - data);
-    return event == KINF_OK ? KINF_ERR_AGAIN : event;
+    if (s->told > 0)
+        s->told = KINF_OK;
+    s->at = data;
+    s->end = data + size;
+    s->run = NULL;
+    s->sink = sink;
+    s->item = item;
+    resume(s);
+    while (s->told == KINF_OK && s->at < s->end)
+        step(s);
+    stop(s);
+    *used = (size_t)(s->at - data);
+    return s->told == KINF_OK ? KINF_ERR_AGAIN : s->told;
 }
 
 bool kinf_json_stream_between(const struct kinf_json_stream *s)
 {
-    return s->mode == JSON_WATCH && s->depth == 0 && s->error == KINF_OK;
+    return s->mode == JSON_WATCH && s->depth == 0 && s->told >= KINF_OK;
 }
