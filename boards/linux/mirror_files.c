@@ -149,9 +149,8 @@ int mirror_put(struct mirror *m, const struct kinf_object *object,
                uint32_t now_ms)
 {
     m->now_ms = now_ms;
-    if (m->status.held > 0) { /* what is held may have come back */
-        mirror_compare_later(m);
-    }
+    if (m->status.held > 0 && !m->compare)
+        mirror_compare_later(m); /* what is held may have come back */
     return mirror_put_object(m, object, false);
 }
 

@@ -187,6 +187,27 @@ static void test_a_kill_before_each_call(void **state)
     end_at_each(FAULT_END, 0);
 }
 
+static void test_a_kill_before_each_call_of_the_first_run(void **state)
+{
+    bool struck = true;
+
+    (void)state;
+    for (unsigned n = 0; struck; n++) {
+        world_begin(&w);
+        world_set(&w, "yard", "e", "{\"data\":{\"x\":\"goes\"}}");
+        world_set(&w, "shop", "c", "{\"data\":{\"x\":\"goes\"}}");
+        world_set(&w, "shop", "a", A_NEW);
+        world_set(&w, "shop", "b", "{\"data\":{\"x\":\"same\"}}");
+        world_set(&w, "new", "f", "{\"data\":{\"x\":\"new\"}}");
+        struck = run_until(FAULT_END, n);
+        assert_null(strstr(world_tree(&w), "broken"));
+        world_unset(&w, "yard", "e");
+        world_unset(&w, "shop", "c");
+        repair();
+        world_end(&w);
+    }
+}
+
 static void test_a_kill_in_the_middle_of_a_write(void **state)
 {
     (void)state;
@@ -457,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_one_call_fails_and_it_heals_by_itself),
         cmocka_unit_test(test_nothing_can_be_changed_any_more),
         cmocka_unit_test(test_a_kill_before_each_call),
+        cmocka_unit_test(test_a_kill_before_each_call_of_the_first_run),
         cmocka_unit_test(test_a_kill_in_the_middle_of_a_write),
         cmocka_unit_test(test_a_kill_and_another_one_in_the_repair),
         cmocka_unit_test(test_writes_that_move_one_byte),
