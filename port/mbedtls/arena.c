@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* arena.c - the memory Mbed TLS works in: first fit over blocks in a line.
  *
- *   [head|payload][head|  free  ][head|payload] ... [end]
+ *   [head|payload][head|  free  ][head|payload] ...
  *
  * Each block knows its size and that of the one before it, so that a free
  * block grows together with both neighbours at once; no two free blocks touch.
@@ -29,7 +29,7 @@ _Static_assert(sizeof(struct head) == UNIT, "payloads are aligned to 8");
 /* Mbed TLS has one allocator for the process, so there is one arena. */
 static struct {
     uint8_t *begin;
-    size_t size; /* without the end mark */
+    size_t size;
     size_t low;  /* no free block begins below */
     size_t used, high, top;
     uint32_t refused;
@@ -50,15 +50,28 @@ static bool in_use(const struct head *head)
     return (head->size & 1u) != 0;
 }
 
-/* Clears memory, and only reads what is clear already: pages that a system
- * hands out zeroed take no room until they are written. */
-static void clear(void *memory, size_t size)
+/* Is there a block at offset, and is it free? */
+static bool is_free(size_t offset)
 {
-    uint32_t *word = memory;
+    return offset < arena.size && !in_use(at(offset));
+}
 
-    for (size_t i = 0; i < size / sizeof(*word); i++)
-        if (word[i] != 0)
-            word[i] = 0;
+/* Tells the block at offset, if there is one, the size of the one before. */
+static void tell(size_t offset, uint32_t before)
+{
+    if (offset < arena.size)
+        at(offset)->before = before;
+}
+
+/* Writes only where something stands: pages of a fresh mapping that nobody has
+ * written cost nothing, and shall not before they are needed. */
+static void clear(uint8_t *bytes, size_t size)
+{
+    uint64_t *words = (uint64_t *)(void *)bytes;
+
+    for (size_t i = 0; i < size / UNIT; i++)
+        if (words[i] != 0)
+            words[i] = 0;
 }
 
 bool kinf_mbedtls_arena_init(void *memory, size_t size)
@@ -72,11 +85,9 @@ bool kinf_mbedtls_arena_init(void *memory, size_t size)
     if (size < 4 * UNIT)
         return false;
     arena.begin = memory;
-    arena.size = size - UNIT;
+    arena.size = size;
     clear(memory, size);
-    at(0)->size = (uint32_t)arena.size;
-    at(arena.size)->size = UNIT | 1u; /* the end mark looks used */
-    at(arena.size)->before = (uint32_t)arena.size;
+    at(0)->size = (uint32_t)size;
     return true;
 }
 
@@ -92,7 +103,7 @@ static void cut(size_t offset, uint32_t size)
     head->size = size;
     at(offset + size)->size = rest;
     at(offset + size)->before = size;
-    at(offset + size + rest)->before = rest;
+    tell(offset + size + rest, rest);
 }
 
 static void *take(size_t offset)
@@ -149,24 +160,24 @@ void kinf_mbedtls_free(void *ptr)
     size = size_of(head);
     before = head->before;
     if (!in_use(head) || offset + size > arena.size ||
-        at(offset + size)->before != size)
+        (offset + size < arena.size && at(offset + size)->before != size))
         kinf_assert_failed(KINF_FILE, __LINE__); /* freed twice, or damaged */
     arena.used -= size;
     memset(ptr, 0, size - UNIT);
 
-    if (!in_use(at(offset + size))) {
+    if (is_free(offset + size)) {
         uint32_t after = size_of(at(offset + size));
 
         memset(at(offset + size), 0, sizeof(struct head));
         size += after;
     }
-    if (before != 0 && !in_use(at(offset - before))) {
+    if (before != 0 && is_free(offset - before)) {
         memset(head, 0, sizeof(*head));
         offset -= before;
         size += before;
     }
     at(offset)->size = size;
-    at(offset + size)->before = size;
+    tell(offset + size, size);
     if (offset < arena.low)
         arena.low = offset;
 }

@@ -92,7 +92,7 @@ static void test_arena_keeps_blocks_apart(void **state)
         assert_int_equal(now.used, 0);
         assert_true(now.refused > 0); /* it was full at times */
         /* All of it is one block again. */
-        blocks[0].at = kinf_mbedtls_calloc(1, ARENA - 16);
+        blocks[0].at = kinf_mbedtls_calloc(1, ARENA - 8);
         assert_non_null(blocks[0].at);
         kinf_mbedtls_free(blocks[0].at);
         blocks[0].at = NULL;
@@ -107,7 +107,7 @@ static void test_arena_refuses_what_cannot_be(void **state)
         size_t count, size;
     } bad[] = { { 1, ARENA }, { 1, SIZE_MAX }, { SIZE_MAX, 1 },
                 { SIZE_MAX / 2 + 2, 2 }, { (size_t)1 << 20, (size_t)1 << 20 },
-                { 1, ARENA - 15 } };
+                { 1, ARENA - 7 } };
     struct kinf_mbedtls_arena now;
 
     (void)state;
