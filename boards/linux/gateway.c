@@ -609,9 +609,9 @@ static void round_of(struct gateway *g)
     if (g->found && !g->started)
         start_informers(g);
     wait = kinf_poll(&g->k);
-    note_sync(g);
     next = tick(g, gateway_now(g));
     wait = next < wait ? next : wait;
+    note_sync(g); /* behind the tick, in which the last of it may be done */
     fds[1].fd = -1;
     if (g->user->wait_for)
         fds[1].fd = g->user->wait_for(g->user->ctx, &fds[1].events);
