@@ -879,6 +879,7 @@ static void aside_failed(struct kinf_informer *inf, int err)
         err = KINF_ERR_NOT_FOUND; /* gone meanwhile: the watch will say so */
     else
         tell(inf, err, &r->aside.item, NULL);
+    inf->store.freed = true; /* what was not fetched is looked for again */
     end_aside(inf, backoff_next(&r->aside_backoff, random_of(inf)));
 }
 
@@ -930,13 +931,14 @@ static kinf_idx find_fetch(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     struct kinf_store *s = &inf->store;
 
+    if (r->fetch_at == 0)
+        s->freed = false; /* what is freed from now on asks for another look */
     for (uint32_t i = 0; i < CONFIG_KINF_POLL_ENTRIES; i++) {
         kinf_idx at = (kinf_idx)r->fetch_at;
         const struct kinf_record *held;
 
         if (r->fetch_at >= s->entry_pool.high) {
             r->fetch_at = 0;
-            s->freed = false;
             return NONE;
         }
         r->fetch_at++;
@@ -950,6 +952,21 @@ static kinf_idx find_fetch(struct kinf_informer *inf)
     return NONE;
 }
 
+/* So many that one list is cheaper; not so often, though. */
+static void fetch_by_list(struct kinf_informer *inf)
+{
+    struct kinf_reflector *r = &inf->reflector;
+
+    r->fetch_at = 0;
+    if (!deadline_passed(r->repair_at_ms, now_of(inf))) {
+        inf->store.freed = true;
+        r->aside_at_ms = r->repair_at_ms;
+        return;
+    }
+    r->want_list = true;
+    r->repair_at_ms = now_of(inf) + CONFIG_KINF_REPAIR_MS;
+}
+
 static void begin_fetch(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
@@ -960,10 +977,7 @@ static void begin_fetch(struct kinf_informer *inf)
     if (r->fetching == NONE)
         return;
     if (s->no_room > CONFIG_KINF_FETCH_MAX) {
-        if (deadline_passed(r->repair_at_ms, now_of(inf))) {
-            r->want_list = true;
-            r->repair_at_ms = now_of(inf) + CONFIG_KINF_REPAIR_MS;
-        }
+        fetch_by_list(inf);
         return;
     }
     kinf_store_view(s, s->entries[r->fetching].newest, &held);
@@ -1022,8 +1036,8 @@ static bool fetch_wanted(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
 
-    return inf->store.no_room > 0 && inf->store.freed && !r->listing &&
-           !r->want_list && r->state == READ;
+    return inf->store.no_room > 0 && (inf->store.freed || r->fetch_at > 0) &&
+           !r->listing && !r->want_list && r->state == READ;
 }
 
 static bool verify_wanted(const struct kinf_informer *inf)
