@@ -351,16 +351,31 @@ static void tell_status(const struct box *b, const struct kinf_status *s)
          s->retry_ms, s->stale_ms, s->handler_stuck ? "stuck" : "well");
 }
 
+/* A verification, or the list of one by turns, may be under way. */
+static bool is_listing(const struct box *b)
+{
+    struct kinf_status s;
+
+    kinf_informer_status(&b->inf, &s);
+    return world.verifies && s.relisting;
+}
+
 void check_calm(struct box *b)
 {
     const struct resource *r = &etcd.resources[b->view.res];
     struct sum sum = sum_up(b);
+    uint64_t until = sim.now + 10 * MINUTE;
     struct kinf_status status;
-    uint32_t in_use = held(b);
-    bool fits = sum.count <= b->config.sizes.objects && sum.whole &&
-                sum.most + cost(b->config.sizes.object_bytes) <=
+    uint32_t in_use;
+    /* With a place to spare: a full cache cannot see that what it had no
+     * place for has gone. */
+    bool fits = sum.count < b->config.sizes.objects && sum.whole &&
+                sum.most + cost(b->config.sizes.object_bytes) + cost(400) <=
                     (b->config.sizes.arena_bytes & ~3u);
 
+    while (is_listing(b) && sim.now < until)
+        world_go_on(sim.now + SECOND);
+    in_use = held(b);
     kinf_informer_status(&b->inf, &status);
     tell_status(b, &status);
     check_status(b, &status);
