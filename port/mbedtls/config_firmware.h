@@ -34,6 +34,9 @@
 #ifndef CONFIG_KINF_TLS_BIG_TABLES
 #define CONFIG_KINF_TLS_BIG_TABLES 0 /* 9 KB of flash for quicker SHA */
 #endif
+#ifndef CONFIG_KINF_TLS_MAX_OPS
+#define CONFIG_KINF_TLS_MAX_OPS 250 /* curve operations in one slice */
+#endif
 #ifndef CONFIG_KINF_TLS_1_3
 #define CONFIG_KINF_TLS_1_3 0 /* TLS 1.3 beside 1.2 */
 #endif
@@ -45,6 +48,7 @@
 #endif
 #define MBEDTLS_SSL_IN_CONTENT_LEN CONFIG_KINF_TLS_IN_BYTES
 #define MBEDTLS_SSL_OUT_CONTENT_LEN CONFIG_KINF_TLS_OUT_BYTES
+#define MBEDTLS_X509_MAX_INTERMEDIATE_CA 3 /* a stranger's chain ends there */
 #define MBEDTLS_ECP_WINDOW_SIZE 4
 #define MBEDTLS_ECP_FIXED_POINT_OPTIM 1
 #if CONFIG_KINF_TLS_RSA

@@ -142,8 +142,9 @@ static int make_conf(struct held *held)
         conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
 #endif
     ret = mbedtls_ssl_conf_alpn_protocols(conf, protocols);
-    if (ret == 0 && held->chain.version != 0)
-        ret = mbedtls_ssl_conf_own_cert(conf, &held->chain, &held->key);
+    if (ret == 0 && held->identity != NULL)
+        ret = mbedtls_ssl_conf_own_cert(conf, &held->identity->chain,
+                                        &held->identity->key);
     return ret;
 }
 
@@ -353,12 +354,24 @@ static void free_anchors(struct held *held)
     mbedtls_x509_crt_init(&held->anchors);
 }
 
-static void free_identity(struct held *held)
+static struct identity *new_identity(void)
 {
-    mbedtls_x509_crt_free(&held->chain);
-    mbedtls_x509_crt_init(&held->chain);
-    mbedtls_pk_free(&held->key);
-    mbedtls_pk_init(&held->key);
+    struct identity *id = kinf_mbedtls_calloc(1, sizeof(*id));
+
+    if (id != NULL) {
+        mbedtls_x509_crt_init(&id->chain);
+        mbedtls_pk_init(&id->key);
+    }
+    return id;
+}
+
+static void free_identity(struct identity *id)
+{
+    if (id == NULL)
+        return;
+    mbedtls_pk_free(&id->key);
+    mbedtls_x509_crt_free(&id->chain);
+    kinf_mbedtls_free(id);
 }
 
 int kinf_mbedtls_credentials_init(struct kinf_mbedtls_credentials *c)
@@ -371,8 +384,6 @@ int kinf_mbedtls_credentials_init(struct kinf_mbedtls_credentials *c)
     c->held = held;
     mbedtls_ssl_config_init(&held->conf);
     mbedtls_x509_crt_init(&held->anchors);
-    mbedtls_x509_crt_init(&held->chain);
-    mbedtls_pk_init(&held->key);
     return KINF_OK;
 }
 
@@ -433,23 +444,47 @@ static int parse_key(mbedtls_pk_context *key, struct kinf_span text)
 
 /* Parses both and sees whether they belong together. */
 static int parse_identity(struct kinf_mbedtls_credentials *c,
-                          mbedtls_x509_crt *chain, mbedtls_pk_context *key,
-                          struct kinf_span certificates, struct kinf_span text)
+                          struct identity *id, struct kinf_span certificates,
+                          struct kinf_span key)
 {
     uint32_t refused = kinf_mbedtls_arena_refused();
-    int ret = parse(chain, certificates, false);
+    int ret = parse(&id->chain, certificates, false);
 
     if (ret != 0)
         return refuse(c, refused, why_not(ret));
-    ret = parse_key(key, text);
+    ret = parse_key(&id->key, key);
     if (ret == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
         return refuse(c, refused, "the client key is protected by a password");
     if (ret != 0)
         return refuse(c, refused, "the client key cannot be read");
-    if (mbedtls_pk_check_pair(&chain->pk, key, kinf_mbedtls_random, NULL) != 0)
+    if (mbedtls_pk_check_pair(&id->chain.pk, &id->key, kinf_mbedtls_random,
+                              NULL) != 0)
         return refuse(c, refused, "the client certificate and the client key "
                                   "do not belong together");
     return KINF_OK;
+}
+
+/* Gives *out an identity, or NULL for none. */
+static int make_identity(struct kinf_mbedtls_credentials *c,
+                         struct kinf_span certificates, struct kinf_span key,
+                         struct identity **out)
+{
+    uint32_t refused = kinf_mbedtls_arena_refused();
+    struct identity *id;
+    int err;
+
+    *out = NULL;
+    if (certificates.len == 0 && key.len == 0)
+        return KINF_OK;
+    id = new_identity();
+    if (id == NULL)
+        return refuse(c, refused, "");
+    err = parse_identity(c, id, certificates, key);
+    if (err == KINF_OK)
+        *out = id;
+    else
+        free_identity(id);
+    return err;
 }
 
 int kinf_mbedtls_identity(struct kinf_mbedtls_credentials *c,
@@ -457,31 +492,19 @@ int kinf_mbedtls_identity(struct kinf_mbedtls_credentials *c,
 {
     struct held *held = closed(c);
     uint32_t refused = kinf_mbedtls_arena_refused();
-    mbedtls_x509_crt probe;
-    mbedtls_pk_context probe_key;
-    int err = KINF_OK;
+    struct identity *probe;
+    int err = make_identity(c, certificates, key, &probe);
 
-    if (certificates.len > 0 || key.len > 0) {
-        mbedtls_x509_crt_init(&probe);
-        mbedtls_pk_init(&probe_key);
-        err = parse_identity(c, &probe, &probe_key, certificates, key);
-        mbedtls_pk_free(&probe_key);
-        mbedtls_x509_crt_free(&probe);
-        if (err != KINF_OK)
-            return err;
-    }
+    if (err != KINF_OK)
+        return err;
+    free_identity(probe);
     c->generation++;
-    free_identity(held);
-    if (certificates.len > 0)
-        err = parse_identity(c, &held->chain, &held->key, certificates, key);
-    if (err == KINF_OK && configure(held) != 0)
+    free_identity(held->identity);
+    err = make_identity(c, certificates, key, &held->identity);
+    if (configure(held) != 0 && err == KINF_OK)
         err = refuse(c, refused, "the client certificate cannot be used");
-    if (err == KINF_OK) {
-        use_private(&held->key);
-    } else {
-        free_identity(held);
-        (void)configure(held);
-    }
+    if (err == KINF_OK && held->identity != NULL)
+        use_private(&held->identity->key);
     return err;
 }
 
@@ -492,7 +515,7 @@ void kinf_mbedtls_credentials_free(struct kinf_mbedtls_credentials *c)
     if (c->held == NULL)
         return;
     held = closed(c);
-    free_identity(held);
+    free_identity(held->identity);
     free_anchors(held);
     mbedtls_ssl_config_free(&held->conf);
     kinf_mbedtls_free(held);

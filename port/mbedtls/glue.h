@@ -45,19 +45,26 @@ void kinf_words_two(struct kinf_words *w, int number); /* "07" */
 
 /* ---- credentials.c ------------------------------------------------------ */
 
+/* A client's certificate, its chain behind it, and its key. */
+struct identity {
+    mbedtls_x509_crt chain;
+    mbedtls_pk_context key;
+};
+
 struct held {
     mbedtls_ssl_config conf;
+    int conf_err;             /* the configuration could not be made */
     mbedtls_x509_crt anchors; /* version 0: none */
-    mbedtls_x509_crt chain;   /* version 0: none */
-    mbedtls_pk_context key;
-    int conf_err; /* the configuration could not be made */
+    struct identity *identity; /* NULL: none, which most firmware has */
 };
 
 /* ---- one connection ----------------------------------------------------- */
 
 struct live {
     mbedtls_ssl_context ssl;
-    mbedtls_ssl_config conf; /* the credentials', perhaps with less offered */
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+    mbedtls_ssl_config conf; /* the credentials', with less offered */
+#endif
     struct kinf_mbedtls *tls;
     bool asked;        /* the server's chain was verified now */
     bool offered;      /* a ticket was */

@@ -37,7 +37,7 @@ struct kinf_mbedtls_system {
     int64_t built_s;
     enum kinf_mbedtls_no_clock no_clock;
     /* Elliptic curve operations in one slice of a handshake that can be cut
-     * (firmware profile, TLS 1.2, ECDSA server). 0: 250. */
+     * (firmware profile, TLS 1.2, ECDSA server). 0: CONFIG_KINF_TLS_MAX_OPS. */
     unsigned max_ops;
     /* Called before a step that cannot be cut, to feed a watchdog. May be
      * NULL. */

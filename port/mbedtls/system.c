@@ -16,8 +16,6 @@
 
 #define KINF_FILE 63 /* for kinf_assert_failed */
 
-#define DEFAULT_MAX_OPS 250
-
 static struct {
     struct kinf_mbedtls_system system;
     mbedtls_ctr_drbg_context drbg;
@@ -208,7 +206,7 @@ int kinf_mbedtls_start(const struct kinf_mbedtls_system *system)
 #endif
 #if defined(MBEDTLS_ECP_RESTARTABLE)
     mbedtls_ecp_set_max_ops(system->max_ops != 0 ? system->max_ops
-                                                 : DEFAULT_MAX_OPS);
+                                                 : CONFIG_KINF_TLS_MAX_OPS);
 #endif
     return KINF_OK;
 

@@ -271,10 +271,27 @@ static struct kinf_span name_of(const struct kinf_mbedtls *tls,
     return name;
 }
 
+static const mbedtls_ssl_config *conf_of(const struct kinf_mbedtls *tls,
+                                         struct live *live)
+{
+    const struct held *held = tls->config.credentials->held;
+
+#if defined(MBEDTLS_SSL_PROTO_TLS1_3)
+    if (tls->only_1_2) {
+        live->conf = held->conf; /* lent: only credentials.c frees it */
+        mbedtls_ssl_conf_max_tls_version(&live->conf,
+                                         MBEDTLS_SSL_VERSION_TLS1_2);
+        return &live->conf;
+    }
+#else
+    (void)live;
+#endif
+    return &held->conf;
+}
+
 static int make_live(struct kinf_mbedtls *tls, struct kinf_span host,
                      uint16_t port)
 {
-    const struct held *held = tls->config.credentials->held;
     struct kinf_span name = name_of(tls, host);
     struct live *live;
     int64_t now_s;
@@ -293,14 +310,10 @@ static int make_live(struct kinf_mbedtls *tls, struct kinf_span host,
     live->ip_len = kinf_mbedtls_ip(live->name, live->ip);
     (void)kinf_mbedtls_now(&now_s, &live->build_time);
 
-    live->conf = held->conf; /* lent: only credentials.c frees it */
-    if (tls->only_1_2)
-        mbedtls_ssl_conf_max_tls_version(&live->conf,
-                                         MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_init(&live->ssl);
     ret = kinf_mbedtls_reseed();
     if (ret == 0)
-        ret = mbedtls_ssl_setup(&live->ssl, &live->conf);
+        ret = mbedtls_ssl_setup(&live->ssl, conf_of(tls, live));
     /* NULL: no SNI, and the name is verified by us. */
     if (ret == 0)
         ret = mbedtls_ssl_set_hostname(&live->ssl,
