@@ -136,7 +136,9 @@ class Shared(unittest.TestCase):
         done = self.server.kload("churn", "-n", "demo", "--rate", "100",
                                  "--count", "200")
         self.assertEqual((done["done"], done["errors"]), (200, 0))
-        self.assertAlmostEqual(done["seconds"], 2.0, delta=0.5)
+        # The last one is due after 1.99 s; a busy machine takes longer.
+        self.assertGreater(done["seconds"], 1.9)
+        self.assertLess(done["seconds"], 6.0)
         self.assertGreaterEqual(version(self.server), before + 200)
 
     def test_single_objects(self):
@@ -320,6 +322,12 @@ class Changed(unittest.TestCase):
         with server.open("/api/v1/namespaces", token=None,
                          Authorization="Bearer " + old) as response:
             self.assertEqual(response.status, 401)
+
+    def test_token_of_eight_kilobytes(self):
+        server = self.server()
+        server.command("token reader " + "t" * 8192)
+        server.command("restart now")
+        self.assertEqual(server.get("/api/v1/nodes", token="reader")[0], 200)
 
     def test_further_flags_and_a_used_directory(self):
         first = self.server()
