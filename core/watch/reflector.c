@@ -158,7 +158,8 @@ static int make_room(struct kinf_informer *inf, struct kinf_exchange *x,
                 (x->item.event <= KINF_EVENT_MODIFIED ||
                  x->item.event == KINF_EVENT_UNKNOWN);
 
-    if (r->receiving != NOBODY || fifo_full(&inf->fifo))
+    if (r->receiving != NOBODY ||
+        (fifo_full(&inf->fifo) && x->request.type != KINF_REQUEST_PROBE))
         return KINF_ERR_AGAIN;
     x->sink = (struct kinf_sink){ .ptr = NULL };
     if (keep && kinf_store_reserve(&inf->store, in_flight, &x->sink) != KINF_OK)
@@ -883,6 +884,28 @@ static void aside_failed(struct kinf_informer *inf, int err)
     end_aside(inf, backoff_next(&r->aside_backoff, random_of(inf)));
 }
 
+/* Does somebody wait for the connection on which we do not read on? */
+static bool aside_hinders(const struct kinf_informer *inf)
+{
+    return inf->reflector.aside.paused && inf->config->source == NULL &&
+           inf->single.session->line != NULL;
+}
+
+/* We cannot read on: others, our own watch too, come first after a while. */
+static int pause_aside(struct kinf_informer *inf)
+{
+    struct kinf_exchange *x = &inf->reflector.aside;
+
+    kinf_exchange_pause(x, now_of(inf));
+    if (!aside_hinders(inf) ||
+        !deadline_passed(x->paused_ms + CONFIG_KINF_TURN_STUCK_MS,
+                         now_of(inf)))
+        return KINF_ERR_AGAIN;
+    inf->store.freed = true;
+    end_aside(inf, CONFIG_KINF_BACKOFF_CAP_MS);
+    return KINF_OK;
+}
+
 static int read_aside(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
@@ -890,10 +913,8 @@ static int read_aside(struct kinf_informer *inf)
     int event;
 
     if (x->begun) {
-        if (make_room(inf, x, ASIDE) != KINF_OK) {
-            kinf_exchange_pause(x, now_of(inf));
-            return KINF_ERR_AGAIN;
-        }
+        if (make_room(inf, x, ASIDE) != KINF_OK)
+            return pause_aside(inf);
         kinf_exchange_begin_object(x, now_of(inf));
     }
     event = kinf_exchange_next(x, now_of(inf));
@@ -1210,9 +1231,13 @@ uint32_t kinf_reflector_wait(const struct kinf_informer *inf)
         wait = deadline_left(r->retry_at_ms, now);
     else if (r->state == READ)
         wait = read_wait(inf);
-    if (r->aside.state == ASIDE_READ && r->aside.opened)
+    if (r->aside.state == ASIDE_READ && r->aside.opened && !r->aside.paused)
         wait = earlier_ms(wait, deadline_left(r->aside.event_ms +
                                                   CONFIG_KINF_BODY_MS, now));
+    if (aside_hinders(inf))
+        wait = earlier_ms(wait, deadline_left(r->aside.paused_ms +
+                                                  CONFIG_KINF_TURN_STUCK_MS,
+                                              now));
     if (repair_wanted(inf))
         wait = earlier_ms(wait, deadline_left(r->repair_at_ms, now));
     if (fetch_wanted(inf) && r->aside.state == ASIDE_IDLE)
