@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Arm MPS2 with image AN386: Cortex-M4, 4 MB of code memory at 0, 4 MB of data
-# memory at 0x20000000, Ethernet by LAN9118. The comfortable board.
+# Cortex-M4 at 25 MHz in QEMU, LAN9118 Ethernet, bare metal: the comfortable
+# profile.
 
 CROSS     := arm-none-eabi-
 CPU_FLAGS := -mcpu=cortex-m4 -mthumb
+LDSCRIPT  := boards/mps2-an386/link.ld
 FAMILY    := boards/cortex-m
-LDSCRIPT  := boards/mps2-an386/mps2-an386.ld
 MACHINE   := mps2-an386
 NIC       := lan9118
 RAM_MAX   := 262144
 FLASH_MAX := 262144
 
 include boards/firmware.mk
+include boards/cortex-m/run.mk

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* board.h - what a Cortex-M board under QEMU gives to main.c. */
+#ifndef KINF_BOARD_H
+#define KINF_BOARD_H
+
+#include "kinformer.h"
+
+struct netif;
+
+/* Of each board: clock of the processor in Hz, and its Ethernet. */
+extern const uint32_t board_clock_hz;
+void board_start(void);
+/* lwIP's init function of the interface. */
+signed char board_netif_init(struct netif *netif);
+/* Takes in at most a few frames. Returns whether there may be more. */
+bool board_netif_poll(struct netif *netif);
+
+/* Of the family. */
+extern const struct kinf_platform board_platform;
+void board_print(const char *text, size_t len);
+void board_exit(int code) __attribute__((noreturn));
+/* Sleeps until an interrupt, or about so long. */
+void board_sleep(uint32_t ms);
+/* Bytes of the stack that were ever in use, and its size. */
+uint32_t board_stack_used(void);
+uint32_t board_stack_size(void);
+
+#endif

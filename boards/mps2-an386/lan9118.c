@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lan9118.c - SMSC LAN9118 Ethernet, polled each tick; one frame at a time.
+ *
+ * A frame is taken from the chip only when the pool has room for it: until then
+ * it waits in the chip's FIFO. */
+#include "board.h"
+#include "lwip/etharp.h"
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "netif/ethernet.h"
+
+#define REG(offset) (*(volatile uint32_t *)(0x40200000u + (offset)))
+#define RX_DATA REG(0x00)
+#define TX_DATA REG(0x20)
+#define RX_STATUS REG(0x40)
+#define INT_STS REG(0x58)
+#define INT_EN REG(0x5C)
+#define RX_CFG REG(0x6C)
+#define TX_CFG REG(0x70)
+#define HW_CFG REG(0x74)
+#define RX_FIFO_INF REG(0x7C)
+#define MAC_CMD REG(0xA4)
+#define MAC_DATA REG(0xA8)
+
+#define FRAMES_A_POLL 4
+
+const uint32_t board_clock_hz = 25000000;
+
+static void write_mac(uint32_t index, uint32_t value)
+{
+    while ((MAC_CMD >> 31) != 0)
+        continue;
+    MAC_DATA = value;
+    MAC_CMD = 1u << 31 | index;
+    while ((MAC_CMD >> 31) != 0)
+        continue;
+}
+
+void board_start(void)
+{
+    HW_CFG = 1; /* soft reset */
+    while ((HW_CFG & 1) != 0)
+        continue;
+    HW_CFG = 5u << 16 | 1u << 20; /* 5 KB for what is sent */
+    INT_EN = 0;
+    INT_STS = 0xFFFFFFFFu;
+    RX_CFG = 0;
+    TX_CFG = 1u << 1;
+}
+
+static err_t send_frame(struct netif *netif, struct pbuf *p)
+{
+    uint32_t len = (uint32_t)p->tot_len - ETH_PAD_SIZE;
+    uint32_t word = 0, filled = 0;
+
+    (void)netif;
+    TX_DATA = 1u << 13 | 1u << 12 | len; /* first and last piece */
+    TX_DATA = len;
+    for (uint32_t i = 0; i < len; i++) {
+        word |= (uint32_t)pbuf_get_at(p, (u16_t)(i + ETH_PAD_SIZE))
+                << (filled * 8);
+        if (++filled == 4 || i + 1 == len) {
+            TX_DATA = word;
+            word = filled = 0;
+        }
+    }
+    return ERR_OK;
+}
+
+signed char board_netif_init(struct netif *netif)
+{
+    static const uint8_t mac[6] = { 0x02, 'k', 'i', 'n', 'f', 1 };
+
+    netif->name[0] = 'e';
+    netif->name[1] = 'n';
+    netif->mtu = 1500;
+    netif->hwaddr_len = 6;
+    for (int i = 0; i < 6; i++)
+        netif->hwaddr[i] = mac[i];
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
+                   NETIF_FLAG_LINK_UP;
+    netif->output = etharp_output;
+    netif->linkoutput = send_frame;
+    write_mac(2, (uint32_t)mac[5] << 8 | mac[4]);
+    write_mac(3, (uint32_t)mac[3] << 24 | (uint32_t)mac[2] << 16 |
+                     (uint32_t)mac[1] << 8 | mac[0]);
+    write_mac(1, 1u << 20 | 1u << 3 | 1u << 2); /* full duplex, send, receive */
+    return ERR_OK;
+}
+
+/* Copies words out of the chip into the pieces of p, behind the padding. */
+static void read_frame(struct pbuf *p, uint32_t len)
+{
+    uint32_t at = ETH_PAD_SIZE;
+
+    for (uint32_t done = 0; done < len; done += 4) {
+        uint32_t word = RX_DATA;
+
+        for (uint32_t i = 0; i < 4 && done + i < len; i++)
+            pbuf_put_at(p, (u16_t)at++, (uint8_t)(word >> (i * 8)));
+    }
+}
+
+bool board_netif_poll(struct netif *netif)
+{
+    for (int i = 0; i < FRAMES_A_POLL; i++) {
+        struct pbuf *p;
+        uint32_t len;
+
+        if ((RX_FIFO_INF >> 16 & 0xFF) == 0)
+            return false;
+        p = pbuf_alloc(PBUF_RAW, ETH_PAD_SIZE + 1518, PBUF_POOL);
+        if (p == NULL)
+            return false; /* the frame stays in the chip */
+        len = RX_STATUS >> 16 & 0x3FFF;
+        read_frame(p, len);
+        pbuf_realloc(p, (u16_t)(ETH_PAD_SIZE + len - 4)); /* without the FCS */
+        if (netif->input(p, netif) != ERR_OK)
+            pbuf_free(p);
+    }
+    return true;
+}

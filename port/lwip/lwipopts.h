@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lwipopts.h - lwIP for one or a few TLS connections.
+ *
+ * Two sets of sizes: lean (window of one segment, small pool pieces) and
+ * comfortable. The pool must hold the windows of all connections and two more
+ * frames, or received data could fill it while we wait for an ACK. */
+#ifndef KINF_LWIP_OPTS_H
+#define KINF_LWIP_OPTS_H
+
+#include "kinf_config.h"
+
+#ifndef CONFIG_KINF_LWIP_LEAN
+#define CONFIG_KINF_LWIP_LEAN 0
+#endif
+#ifndef CONFIG_KINF_LWIP_CONNECTIONS
+#define CONFIG_KINF_LWIP_CONNECTIONS 2
+#endif
+#ifndef CONFIG_KINF_LWIP_DNS
+#define CONFIG_KINF_LWIP_DNS 0
+#endif
+#ifndef CONFIG_KINF_LWIP_DHCP
+#define CONFIG_KINF_LWIP_DHCP 0
+#endif
+
+#define NO_SYS 1
+#define LWIP_SOCKET 0
+#define LWIP_NETCONN 0
+#define LWIP_IPV4 1
+#define LWIP_IPV6 0
+#define LWIP_ARP 1
+#define LWIP_ICMP 1
+#define LWIP_RAW 0
+#define LWIP_UDP (CONFIG_KINF_LWIP_DNS || CONFIG_KINF_LWIP_DHCP)
+#define LWIP_DNS CONFIG_KINF_LWIP_DNS
+#define LWIP_DHCP CONFIG_KINF_LWIP_DHCP
+#define LWIP_TCP 1
+#define LWIP_TCP_KEEPALIVE 1
+#define LWIP_STATS 0
+#define IP_REASSEMBLY 0
+#define IP_FRAG 0
+#define TCP_QUEUE_OOSEQ 0
+#define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* ours are below */
+#define MEM_ALIGNMENT 4
+#define ETH_PAD_SIZE 2
+#define SYS_LIGHTWEIGHT_PROT 0
+#define LWIP_CALLBACK_API 1
+
+#define TCP_MSS 1460
+#define TCP_OVERSIZE 0
+#define MEMP_NUM_TCP_PCB CONFIG_KINF_LWIP_CONNECTIONS
+#define MEMP_NUM_TCP_PCB_LISTEN 1
+
+#if CONFIG_KINF_LWIP_LEAN
+#define TCP_WND TCP_MSS
+#define TCP_SND_BUF (2 * TCP_MSS)
+#define TCP_SND_QUEUELEN 8
+#define MEMP_NUM_TCP_SEG 8
+#define PBUF_POOL_SIZE 14
+#define PBUF_POOL_BUFSIZE 256
+#define MEM_SIZE 2048
+#else
+#define TCP_WND (4 * TCP_MSS)
+#define TCP_SND_BUF (2 * TCP_MSS)
+#define TCP_SND_QUEUELEN 8
+#define MEMP_NUM_TCP_SEG 8
+#define PBUF_POOL_SIZE 12
+#define PBUF_POOL_BUFSIZE 1536
+#define MEM_SIZE 6144
+#endif
+
+#endif
