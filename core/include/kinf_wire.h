@@ -51,18 +51,17 @@ struct kinf_http_response {
     uint8_t state; /* enum http_state */
     int8_t error;  /* sticky */
     /* Read by others, from HTTP_HEAD on. */
-    bool keep_alive;          /* the connection serves another request */
-    bool json;                /* the content type is application/json */
+    bool keep_alive; /* the connection serves another request */
+    bool json;       /* the content type is application/json */
     bool chunked;
+    bool has_length; /* private, as is what follows the dates */
     uint16_t status;
     uint32_t retry_after_s;   /* 0: none */
     int64_t retry_after_date; /* seconds since 1970, 0: none */
     int64_t date;             /* of the server's clock, 0: none */
-    /* Private. */
-    bool has_length, coded, is_text;
-    uint16_t line_len;     /* bytes kept in line, or of a chunk extension */
-    uint32_t header_bytes; /* of the header section, then of the trailers */
-    uint32_t left;         /* bytes of the body or of the chunk to come */
+    uint32_t header_bytes;    /* of the header section, then of the trailers */
+    uint32_t left;            /* bytes of the body or of the chunk to come */
+    uint16_t line_len; /* bytes kept in line, or of a chunk extension */
     char line[CONFIG_KINF_HTTP_LINE_BYTES];
 };
 

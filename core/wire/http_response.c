@@ -78,29 +78,25 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static struct kinf_span trim(struct kinf_span text)
+static struct kinf_span trim(const char *from, const char *to)
 {
-    while (text.len > 0 && is_blank(text.ptr[0])) {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
-        text.len--;
-    return text;
+    while (from < to && is_blank(*from))
+        from++;
+    while (from < to && is_blank(to[-1]))
+        to--;
+    return span_of(from, (size_t)(to - from));
 }
 
 /* Cuts off what stands before the separator. */
 static struct kinf_span cut(struct kinf_span *text, char separator)
 {
-    const char *at = text->len == 0 ? NULL
-                                    : memchr(text->ptr, separator, text->len);
-    size_t n = at == NULL ? text->len : (size_t)(at - text->ptr);
-    size_t past = at == NULL ? n : n + 1;
-    struct kinf_span first = { text->ptr, n };
+    const char *from = text->ptr, *end = from + text->len, *to = from;
 
-    text->ptr += past;
-    text->len -= past;
-    return trim(first);
+    while (to < end && *to != separator)
+        to++;
+    text->ptr = to + (to < end);
+    text->len = (size_t)(end - text->ptr);
+    return trim(from, to);
 }
 
 /* Reads digits alone. Returns false on anything else and beyond 32 bits. */
@@ -162,7 +158,7 @@ enum header {
     DATE,
     HEADERS
 };
-static const char *const header_names[HEADERS] = {
+static const char header_names[HEADERS][18] = {
     "content-length", "transfer-encoding", "content-encoding", "content-type",
     "connection",     "retry-after",       "date"
 };
@@ -245,8 +241,10 @@ static int end_header(struct kinf_http_response *r)
         return KINF_OK;
     if (r->line_len > line.len)
         return KINF_ERR_HTTP_LINE;
-    cut(&line, ':');
-    return take_header(r, (enum header)header, trim(line));
+    line.ptr += name.len + 1;
+    line.len -= name.len + 1;
+    return take_header(r, (enum header)header,
+                       trim(line.ptr, line.ptr + line.len));
 }
 
 /* RFC 9112 4: "HTTP/1.1 200 OK"; the space after the status may be missing. */

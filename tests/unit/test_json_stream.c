@@ -367,6 +367,28 @@ static void test_stream_holds_or_refuses_a_continue_token(void **state)
     free(token);
 }
 
+/* An Event has a message, too: it is no Status, and the token stays. */
+static void test_stream_takes_no_object_for_a_status(void **state)
+{
+    const char *object = "{'metadata':{'name':'n','resourceVersion':'1'},"
+                         "'message':'words','code':5,'details':{"
+                         "'retryAfterSeconds':3}}";
+    char *list = format("{'metadata':{'continue':'c','resourceVersion':'7'},"
+                        "'items':[%s]}", object);
+    char *told = format("LISTED name=n version=1\n  %s\n"
+                        "end version=7 continue=c\n", object);
+    char *event = format("{'type':'ADDED','object':%s}", object);
+    char *added = format("ADDED name=n version=1\n  %s\n", object);
+
+    (void)state;
+    expect(&as_list, list, told);
+    expect(&as_watch, event, added);
+    free(list);
+    free(told);
+    free(event);
+    free(added);
+}
+
 /* ---- watches ------------------------------------------------------------ */
 
 static void test_stream_takes_events_one_after_another(void **state)
@@ -1400,6 +1422,7 @@ int main(void)
         cmocka_unit_test(test_stream_takes_nothing_else_for_a_list),
         cmocka_unit_test(test_stream_tells_items_that_are_no_objects),
         cmocka_unit_test(test_stream_holds_or_refuses_a_continue_token),
+        cmocka_unit_test(test_stream_takes_no_object_for_a_status),
         cmocka_unit_test(test_stream_takes_events_one_after_another),
         cmocka_unit_test(test_stream_takes_an_object_before_its_type),
         cmocka_unit_test(test_stream_counts_unknown_events),
