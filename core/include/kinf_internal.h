@@ -328,6 +328,7 @@ struct kinf_list_cursor {
     uint32_t ticket; /* listing an index: its cursor's ticket */
     uint8_t index;
     bool has_index, by_index;
+    bool unsure; /* an identity's labels could not be asked */
 };
 
 struct kinf_informer {

@@ -248,8 +248,10 @@ struct kinf_value {
 
 /* Finds a value by path: member names joined by dots, "\." for a dot inside a
  * name, "[3]" for an element: "data.app\\.conf", "spec.containers[0].image".
- * Returns KINF_OK, KINF_ERR_NOT_FOUND, KINF_ERR_TYPE (a step into a scalar),
- * KINF_ERR_SYNTAX (the path) or KINF_ERR_TOO_BIG (held as identity only). */
+ * A step into null is NOT_FOUND, "" is the value itself. Returns KINF_OK,
+ * KINF_ERR_NOT_FOUND, KINF_ERR_TYPE (a step into another scalar),
+ * KINF_ERR_SYNTAX (the path), KINF_ERR_TOO_BIG (held as identity only) or
+ * KINF_ERR_JSON (a broken text of the user's own). */
 int kinf_find(const struct kinf_object *object, const char *path,
               struct kinf_value *out);
 int kinf_value_find(struct kinf_value from, const char *path,
@@ -258,7 +260,7 @@ int kinf_value_find(struct kinf_value from, const char *path,
 /* Walks the members of an object or the elements of an array. Zero the cursor,
  * then each call gives the next (name is empty for elements; its raw text may
  * hold escapes, see kinf_string). Returns 1 while there is one, then 0, or
- * KINF_ERR_TYPE when of is neither. */
+ * KINF_ERR_TYPE when of is neither, KINF_ERR_JSON when it is broken. */
 struct kinf_json_cursor {
     size_t at;
 };
@@ -266,8 +268,9 @@ int kinf_each(struct kinf_value of, struct kinf_json_cursor *cursor,
               struct kinf_span *name, struct kinf_value *value);
 
 /* Reads a string piece by piece, unescaped (UTF-8, NUL included as a byte) or
- * base64-decoded. Begin with at = 0. Returns bytes written (0 at the end),
- * KINF_ERR_TYPE (not a string, not base64). A piece never ends inside a UTF-8
+ * base64-decoded (line breaks are passed over). Half a surrogate pair reads as
+ * U+FFFD. Returns bytes written (0 at the end), KINF_ERR_TYPE (not a string,
+ * not base64). A piece never ends inside a UTF-8
  * sequence when size is 4 or more. */
 struct kinf_reader {
     struct kinf_span raw;
@@ -279,15 +282,17 @@ void kinf_reader_init(struct kinf_reader *reader, struct kinf_value value);
 int kinf_read_string(struct kinf_reader *reader, void *buf, size_t size);
 int kinf_read_base64(struct kinf_reader *reader, void *buf, size_t size);
 
-/* The same in one go: returns the length, KINF_ERR_TOO_BIG or KINF_ERR_TYPE. */
+/* The same in one go: returns the length, KINF_ERR_TOO_BIG or KINF_ERR_TYPE.
+ * kinf_int64: TOO_BIG out of range, TYPE for a fraction or an exponent. */
 int kinf_string(struct kinf_value value, char *buf, size_t size);
 int kinf_base64(struct kinf_value value, void *buf, size_t size);
 int kinf_int64(struct kinf_value value, int64_t *out);
 bool kinf_equal(struct kinf_value value, struct kinf_span text); /* unescaped */
 
 /* Typed access: a table from paths to the fields of a C struct. A text field is
- * char[size], NUL-terminated; one that does not fit makes kinf_decode return
- * KINF_ERR_TOO_BIG after all others were filled. Absent values leave zero. */
+ * char[size], NUL-terminated; one that does not fit or holds a NUL is left
+ * empty and makes kinf_decode return KINF_ERR_TOO_BIG, one of another type
+ * KINF_ERR_TYPE, after all others were filled. Absent values leave zero. */
 enum kinf_field_type {
     KINF_FIELD_TEXT,
     KINF_FIELD_INT32,
@@ -323,7 +328,8 @@ int kinf_secret_each(const struct kinf_object *object,
                      struct kinf_value *value, bool *binary);
 
 /* Does a label selector ("a=b,c!=d,e in (f,g),!h") match the object's
- * metadata.labels? Returns 1, 0 or KINF_ERR_SYNTAX. */
+ * metadata.labels? Returns 1, 0, KINF_ERR_SYNTAX, or KINF_ERR_TOO_BIG for an
+ * object that is held as identity only. */
 int kinf_selector_match(struct kinf_span selector,
                         const struct kinf_object *object);
 
@@ -684,7 +690,9 @@ struct kinf_list_options {
 int kinf_list(struct kinf_informer *inf, struct kinf_list_cursor *cursor,
               const struct kinf_list_options *options);
 
-/* Gives the next object. Returns 1, or at the end 0 or KINF_INCOMPLETE;
+/* Gives the next object. Returns 1, or at the end 0 or KINF_INCOMPLETE (keys
+ * are missing, the first list is not whole yet, or a label selector could not be
+ * asked of an object that is held as identity only and was left out);
  * KINF_ERR_AGAIN: enough looked at for once, call again (after the next
  * kinf_poll, or now); KINF_ERR_FULL: the place of an index listing was taken by
  * CONFIG_KINF_CURSORS newer ones. */
@@ -743,7 +751,9 @@ extern const struct kinf_list_watch_ops kinf_script_ops;
 /* Keys to be worked on, with client-go's rules: added while waiting, a key is
  * there once; added while being processed, it comes again after done. Fixed
  * slots of key bytes; a full queue answers KINF_ERR_FULL and the caller's
- * handler says "not now", so no key is lost. */
+ * handler says "not now", so no key is lost. A slot that holds only a count of
+ * failures is given up when a new key finds no other. Delays are cut to 2^30 ms
+ * (12 days). Shutting down drops what is not due, as client-go does. */
 struct kinf_workqueue_config {
     const struct kinf_platform *platform;
     uint32_t base_ms;   /* first wait of an item that failed; 0: 5 */

@@ -14,7 +14,7 @@ int kinf_get(const struct kinf_informer *inf, struct kinf_span key,
              struct kinf_object *out)
 {
     const struct kinf_store *s = &inf->store;
-    bool whole = !inf->reflector.degraded;
+    bool whole = kinf_reflector_whole(inf);
     struct kinf_span space, name;
     kinf_idx entry = NONE;
 
@@ -65,11 +65,11 @@ int kinf_list(struct kinf_informer *inf, struct kinf_list_cursor *c,
 }
 
 /* Is the entry what the listing asks for? */
-static bool wanted(const struct kinf_store *s,
-                   const struct kinf_list_cursor *c, kinf_idx entry,
-                   struct kinf_object *out)
+static bool wanted(const struct kinf_store *s, struct kinf_list_cursor *c,
+                   kinf_idx entry, struct kinf_object *out)
 {
     const struct kinf_entry *e = &s->entries[entry];
+    int match;
 
     if (e->current == NONE ||
         (c->has_index && !kinf_index_has(s, entry, c->index, c->value)))
@@ -77,8 +77,11 @@ static bool wanted(const struct kinf_store *s,
     kinf_store_view(s, e->current, out);
     if (c->namespace_.len > 0 && !span_equal(c->namespace_, out->namespace_))
         return false;
-    return c->label_selector.len == 0 ||
-           kinf_selector_match(c->label_selector, out) == 1;
+    if (c->label_selector.len == 0)
+        return true;
+    match = kinf_selector_match(c->label_selector, out);
+    c->unsure |= match == KINF_ERR_TOO_BIG;
+    return match == 1;
 }
 
 /* The next entry of an index listing or none at its end. */
@@ -120,7 +123,8 @@ int kinf_list_next(struct kinf_informer *inf, struct kinf_list_cursor *c,
         if (err != KINF_OK)
             return err;
         if (entry == NONE)
-            return inf->reflector.degraded ? KINF_INCOMPLETE : 0;
+            return c->unsure || !kinf_reflector_whole(inf) ? KINF_INCOMPLETE
+                                                           : 0;
         if (wanted(&inf->store, c, entry, out))
             return 1;
     }
