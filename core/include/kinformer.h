@@ -691,8 +691,8 @@ int kinf_list(struct kinf_informer *inf, struct kinf_list_cursor *cursor,
               const struct kinf_list_options *options);
 
 /* Gives the next object. Returns 1, or at the end 0 or KINF_INCOMPLETE (keys
- * are missing, the first list is not whole yet, or a label selector could not be
- * asked of an object that is held as identity only and was left out);
+ * are missing, the first list is not whole yet, or a label selector could not
+ * be asked of an object that is held as identity only and was left out);
  * KINF_ERR_AGAIN: enough looked at for once, call again (after the next
  * kinf_poll, or now); KINF_ERR_FULL: the place of an index listing was taken by
  * CONFIG_KINF_CURSORS newer ones. */
