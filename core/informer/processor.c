@@ -421,6 +421,13 @@ static bool walk(struct kinf_informer *inf, struct kinf_listener *l,
     return false;
 }
 
+void kinf_processor_note_synced(struct kinf_informer *inf)
+{
+    for (struct kinf_listener *l = inf->processor.listeners; l != NULL;
+         l = l->next)
+        due_synced(inf, l);
+}
+
 bool kinf_processor_cursors(struct kinf_informer *inf, uint32_t budget)
 {
     struct kinf_listener *l = inf->processor.listeners;
@@ -431,8 +438,6 @@ bool kinf_processor_cursors(struct kinf_informer *inf, uint32_t budget)
 
         due_cursor(inf, l);
         more |= walk(inf, l, &budget);
-        if (l->inf != NULL)
-            due_synced(inf, l);
         l = next;
     }
     return more;

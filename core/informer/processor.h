@@ -30,6 +30,9 @@ uint32_t kinf_processor_deliver(struct kinf_informer *inf, uint32_t budget);
  * again at once. */
 bool kinf_processor_cursors(struct kinf_informer *inf, uint32_t budget);
 
+/* Notes which handlers have seen the whole initial list by now. */
+void kinf_processor_note_synced(struct kinf_informer *inf);
+
 /* Milliseconds until a handler's wait or a resync is over. */
 uint32_t kinf_processor_wait(const struct kinf_informer *inf);
 
