@@ -19,3 +19,6 @@ $(O)/$(1)/libmbedtls.a: \
 	$$(call archive,$(1))
 endef
 mbedtls = $(eval $(call mbedtls_rules,$(1)))
+
+# What a program that speaks TLS is linked with; see stranger.c.
+LDFLAGS_mbedtls := -Wl,--wrap=mbedtls_rsa_parse_pubkey

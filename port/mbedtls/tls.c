@@ -123,11 +123,12 @@ static int unknown(struct kinf_mbedtls *tls, int ret)
     return KINF_ERR_TLS;
 }
 
-/* An X.509 error that is none of verification: -0x2080 to -0x2E00 (with the
- * ASN.1 error added), while the chain was parsed. */
-static bool is_x509(int ret)
+/* An error of X.509, ASN.1, keys or curves (those of SSL lie below -0x6000)
+ * while the chain was parsed. */
+static bool is_bad_chain(const struct live *live, int ret)
 {
-    return ret <= MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE && ret > -0x3000;
+    return live->ssl.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_SERVER_CERTIFICATE &&
+           ret > -0x6000;
 }
 
 static int too_large(struct kinf_mbedtls *tls)
@@ -194,7 +195,7 @@ static int explain(struct kinf_mbedtls *tls, struct live *live, int ret)
     default:
         break;
     }
-    if (tls->state == STATE_HANDSHAKE && is_x509(ret))
+    if (tls->state == STATE_HANDSHAKE && is_bad_chain(live, ret))
         return fail(tls, KINF_ERR_NOT_TRUSTED,
                     "the server's certificate cannot be read, or is of a kind "
                     "that is not supported");

@@ -18,6 +18,9 @@ key()
     case $2 in
     ec)      openssl ecparam -name prime256v1 -genkey -noout -out "$1.key" ;;
     ec384)   openssl ecparam -name secp384r1 -genkey -noout -out "$1.key" ;;
+    exponent) openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
+                 -pkeyopt rsa_keygen_pubexp:1208925819614629174706189 \
+                 -out "$1.key" ;;
     rsa*)    openssl genrsa -out "$1.key" "${2#rsa}" ;;
     esac
 }
@@ -43,7 +46,8 @@ signed()
         -out "$name.pem"
 }
 
-names='subjectAltName=DNS:localhost,DNS:kubernetes.default,DNS:*.wild.test,IP:127.0.0.1,IP:::1'
+names='subjectAltName=DNS:localhost,DNS:kubernetes.default,DNS:*.wild.test'
+names=$names,IP:127.0.0.1,IP:::1
 server='extendedKeyUsage=serverAuth'
 client='extendedKeyUsage=clientAuth'
 
@@ -63,6 +67,9 @@ signed server-usage ec ca-ec 365 "$names" "$client"
 signed middle ec ca-ec 365 basicConstraints=critical,CA:true
 signed server-chain ec middle 365 "$names" "$server"
 cat middle.pem >>server-chain.pem
+signed exponent exponent ca-rsa 365 basicConstraints=critical,CA:true
+signed server-exponent ec exponent 365 "$names" "$server"
+cat exponent.pem >>server-exponent.pem
 signed client-ec ec ca-ec 365 "$client"
 signed client-rsa rsa2048 ca-rsa 365 "$client"
 # A chain of ten intermediates.

@@ -17,8 +17,23 @@ $(call mbedtls,unit-firmware)
 $(call library,unit-firmware)
 $(call c_tests,unit-firmware,port,$(addprefix $(O)/unit-firmware/, \
     libkinformer.a libmbedtls.a))
-C_TESTS := $(filter-out $(addprefix $(O)/unit-firmware/port/test_, \
-    posix bad_ports pieces),$(C_TESTS))
+
+# And with an input buffer of 4,096 bytes.
+$(call flavour,unit-record,gcc,$(SANITIZE) -DKINF_TEST_DER=1 \
+    -DCONFIG_KINF_TLS_IN_BYTES=4096,,firmware)
+$(call mbedtls,unit-record)
+$(call library,unit-record)
+$(call c_tests,unit-record,port,$(addprefix $(O)/unit-record/, \
+    libkinformer.a libmbedtls.a))
+
+# Which suite is run in which flavour.
+C_TESTS := $(filter-out $(O)/unit-gcc/port/test_record \
+    $(addprefix $(O)/unit-firmware/port/test_,posix bad_ports pieces record) \
+    $(addprefix $(O)/unit-record/port/test_, \
+        posix bad_ports pieces mbedtls tls),$(C_TESTS))
+
+# See port/mbedtls/stranger.c.
+$(O)/unit-%/port/test_tls: SANITIZE += $(LDFLAGS_mbedtls)
 
 # make port-test PORT=posix: one port through the conformance suite. For a port
 # of one's own: tests/port/test_NAME.c like test_posix.c, and its sources in
