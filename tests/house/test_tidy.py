@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# suite: timeout=1200
+# suite: timeout=2400
 """clang-tidy finds no bug in core, port and boards/linux (see .clang-tidy)."""
 
 import concurrent.futures

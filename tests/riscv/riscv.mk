@@ -17,6 +17,7 @@ $(O)/riscv/linked.elf: $(RISCV_OBJECTS)
 	@echo '  LD      $@'
 	@riscv64-unknown-elf-gcc $(RISCV_FLAGS) -nostartfiles -Wl,-e,main \
 	    -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
-	    -Wl,--defsym=__heap_start=0 -Wl,--defsym=__heap_end=0 $^ -o $@
+	    -Wl,--defsym=__flash_size=0x40000 -Wl,--defsym=__ram_size=0x20000 \
+	    $^ -o $@
 
 TEST_NEEDS += $(O)/riscv/linked.elf
