@@ -310,6 +310,8 @@ static int next(void *ctx, uint32_t now_ms, struct kinf_sink *sink,
             result = take_body(lw, body, sink, item);
         else if (event == SESSION_END)
             result = take_end(lw, item);
+        else if (lw->state >= REFUSAL && event != KINF_ERR_AGAIN)
+            result = refused(lw, item); /* though its words are not whole */
         else
             result = event;
         if (event < 0 && event != KINF_ERR_AGAIN && item->message.len == 0)

@@ -8,8 +8,9 @@
 #include "wire/http_request.h"
 #include "wire/http_response.h"
 
-/* AWAIT: all is sent and no byte of the answer has come. */
-enum { CLOSED, OPENING, SENDING, AWAIT, HEAD, BODY, IDLE };
+/* AWAIT: all is sent and no byte of the answer has come. WORDS: the body of a
+ * refusal; the head's deadline holds for it. */
+enum { CLOSED, OPENING, SENDING, AWAIT, HEAD, WORDS, BODY, IDLE };
 
 void kinf_session_init(struct kinf_session *s, struct kinf *k,
                        const struct kinf_transport_ops *ops, void *ctx,
@@ -278,7 +279,7 @@ static int receive(struct kinf_session *s)
     if (got == KINF_ERR_AGAIN && s->state != BODY)
         return again(s);
     s->waits = got == KINF_ERR_AGAIN;
-    if (got == KINF_ERR_CLOSED && s->state == BODY)
+    if (got == KINF_ERR_CLOSED && s->state >= WORDS)
         return kinf_http_response_closed(&s->u.answer.response) == KINF_OK
                    ? (int)SESSION_END
                    : KINF_ERR_CUT;
@@ -295,6 +296,7 @@ static void end_answer(struct kinf_session *s)
 
 static int step_receiving(struct kinf_session *s, struct kinf_span *body)
 {
+    const struct kinf_http_response *r = &s->u.answer.response;
     size_t used = 0;
     int event;
 
@@ -309,8 +311,8 @@ static int step_receiving(struct kinf_session *s, struct kinf_span *body)
     s->from += used;
     switch (event) {
     case HTTP_HEAD:
-        s->state = BODY;
-        s->refused = s->u.answer.response.status == 401;
+        s->state = r->status == 200 && r->json ? BODY : WORDS;
+        s->refused = r->status == 401;
         if (s->refused && s->ops->forget != NULL)
             s->ops->forget(s->ctx);
         return SESSION_HEAD;
@@ -344,6 +346,7 @@ static int step(struct kinf_session *s, struct kinf_span *body)
         return step_sending(s);
     case AWAIT:
     case HEAD:
+    case WORDS:
     case BODY:
         return step_receiving(s, body);
     default:
@@ -369,7 +372,7 @@ int kinf_session_next(struct kinf_session *s, struct kinf_span *body)
     int event = KINF_OK;
 
     while (event == KINF_OK) {
-        if (s->state == BODY && s->body_len > 0) {
+        if (s->body_len > 0) {
             *body = span_of(s->buf + s->body_at, s->body_len);
             return SESSION_BODY;
         }
@@ -453,7 +456,7 @@ uint32_t kinf_session_wait(const struct kinf_session *s)
         return 0;
     if (status.wait_ms > 0)
         wait = status.wait_ms;
-    if (s->state >= OPENING && s->state <= HEAD)
+    if (s->state >= OPENING && s->state <= WORDS)
         wait = earlier_ms(wait, deadline_left(s->deadline_ms, s->k->now_ms));
     return wait;
 }
