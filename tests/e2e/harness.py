@@ -10,7 +10,8 @@
 
 Each request is of a kind: stream, list, watch, probe, get. The answers planned
 for a kind are given in turn, the last one for ever. Without a plan a stream is
-refused, a list shows `server.items`, and a watch shows what `server.say` says.
+refused, a list shows `server.items`, and a watch shows what `server.say` says
+and bookmarks.
 """
 
 import concurrent.futures
@@ -390,7 +391,7 @@ class Server:
         self.items, self.version = [], 100
         self.requests, self.ends = [], []
         self.connections = self.handshakes = self.http_bytes = 0
-        self.watchers = []
+        self.said, self.watching = [], 0
         self.lock = threading.Lock()
         self.threads = []
         self.stop_pipe = os.pipe()
@@ -405,7 +406,6 @@ class Server:
         os.write(self.stop_pipe[1], b"x")
         for thread in list(self.threads):
             thread.join(10)
-        self.listener.close()
         for end in self.stop_pipe:
             os.close(end)
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -416,16 +416,22 @@ class Server:
         thread.start()
 
     def _accept(self):
+        listener = self.listener
         while True:
-            ready, _, _ = select.select([self.listener, self.stop_pipe[0]],
-                                        [], [])
+            ready, _, _ = select.select([listener, self.stop_pipe[0]], [], [])
             if self.stop_pipe[0] in ready:
+                listener.close()
                 return
-            sock, _ = self.listener.accept()
+            sock, _ = listener.accept()
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(60)
             self.connections += 1
             self._start(Connection(self, sock, self.connections).run)
+
+    def move(self, port):
+        """Listens at another port."""
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self._start(self._accept)
 
     # ---- the plan ----
 
@@ -459,24 +465,33 @@ class Server:
         refusal(404, "NotFound", f'configmaps "{name}" not found')(
             connection, request)
 
-    def _watch(self, connection, _):
-        said = queue.Queue()
-        self.watchers.append(said)
+    def _watch(self, connection, request):
+        """What was said and is newer than asked; a bookmark each second."""
+        newest = int(request.query["resourceVersion"])
+        at = 0
+        marked = time.monotonic()
         connection.send(head(chunked=True))
+        self.watching += 1
         try:
             while not connection.pause(0.02):
-                while not said.empty():
-                    connection.send(chunk(said.get()))
+                while at < len(self.said):
+                    version, piece = self.said[at]
+                    at += 1
+                    if version > newest:
+                        connection.send(chunk(piece))
+                        newest = version
+                if time.monotonic() - marked > 1:
+                    marked = time.monotonic()
+                    connection.send(chunk(bookmark(newest)))
         finally:
-            self.watchers.remove(said)
+            self.watching -= 1
         raise Gone()
 
-    def say(self, *pieces, seconds=20):
-        """Sends events to the watch that runs, waiting for one."""
-        wait_for(lambda: self.watchers, seconds,
-                 lambda: f"no watch came: {self.requests}")
+    def say(self, *pieces):
+        """Events for the watch that runs and those to come."""
         for piece in pieces:
-            self.watchers[-1].put(piece)
+            version = re.search(rb'"resourceVersion":"(\d+)"', piece)
+            self.said.append((int(version[1]), piece))
 
     # ---- what it saw ----
 
