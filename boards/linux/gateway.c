@@ -392,33 +392,51 @@ static int on_body(void *ctx, struct kinf_span piece)
     return discovery_body(&g->discovery, piece);
 }
 
+/* Each wait is twice the one before. */
+static void ask_later(struct gateway *g)
+{
+    g->ask_at_ms = gateway_now(g) + g->ask_wait_ms;
+    g->ask_wait_ms = g->ask_wait_ms * 2 < ASK_MOST_MS ? g->ask_wait_ms * 2
+                                                      : ASK_MOST_MS;
+    g->waiting = true;
+}
+
+/* Its definition may be on its way, or the server has only just started. */
 static void tell_unknown(struct gateway *g, bool unwatched)
 {
+    const char *rest = g->discovery.rest, *dot = *rest ? "." : "";
+    enum log_level level = g->options->once ? LOG_FAIL : LOG_WARN;
+
+    g->last_error = unwatched ? KINF_ERR_METHOD : KINF_ERR_NO_RESOURCE;
     if (unwatched)
-        log_say(LOG_FAIL, trouble_todo(KINF_ERR_NO_RESOURCE),
-                "%s cannot be listed and watched", g->discovery.name);
+        log_say(level, trouble_todo(KINF_ERR_NO_RESOURCE),
+                "%s%s%s cannot be listed and watched", g->discovery.name, dot,
+                rest);
     else
-        log_say(LOG_FAIL, trouble_todo(KINF_ERR_NO_RESOURCE),
-                "the server has no resource '%s%s%s'", g->discovery.name,
-                g->discovery.group_given ? "." : "", g->discovery.rest);
-    gateway_leave(g, EXIT_RESOURCE);
+        log_say(level, trouble_todo(KINF_ERR_NO_RESOURCE),
+                "the server has no resource '%s%s%s'", g->discovery.name, dot,
+                rest);
+    if (g->options->once)
+        gateway_leave(g, EXIT_RESOURCE);
+    else
+        ask_later(g);
 }
 
 static void tell_ask_failed(struct gateway *g, int err, int http_status,
                             struct kinf_span message)
 {
-    struct gateway_lane *lane = g->lanes[0];
-
     g->last_error = err == KINF_OK ? KINF_ERR_JSON : err;
-    log_say(LOG_WARN, trouble_todo(g->last_error),
-            "asking what the resource is: %s (HTTP %d): %.*s",
-            kinf_strerror(g->last_error), http_status, (int)message.len,
-            message.ptr);
-    give_up_once(g, lane, g->last_error);
-    g->ask_at_ms = gateway_now(g) + g->ask_wait_ms;
-    g->ask_wait_ms = g->ask_wait_ms * 2 < ASK_MOST_MS ? g->ask_wait_ms * 2
-                                                      : ASK_MOST_MS;
-    g->waiting = true;
+    if (http_status)
+        log_say(LOG_WARN, trouble_todo(g->last_error),
+                "asking what the resource is: %s (HTTP %d): %.*s",
+                kinf_strerror(g->last_error), http_status, (int)message.len,
+                message.ptr);
+    else
+        log_say(LOG_WARN, trouble_todo(g->last_error),
+                "asking what the resource is: %s: %.*s",
+                kinf_strerror(g->last_error), (int)message.len, message.ptr);
+    give_up_once(g, g->lanes[0], g->last_error);
+    ask_later(g);
 }
 
 static void on_end(void *ctx, int err, int http_status,
@@ -467,6 +485,7 @@ static uint32_t ask_again(struct gateway *g, uint32_t now_ms)
     if (wait > 0)
         return (uint32_t)wait;
     g->waiting = false;
+    (void)discovery_begin(&g->discovery, &g->resource, g->name);
     ask(g);
     return 0;
 }
@@ -476,6 +495,7 @@ static void find_resource(struct gateway *g, const char *name)
     g->found = resource_known(&g->resource, name);
     if (g->found)
         return;
+    g->name = name;
     g->ask_wait_ms = ASK_FIRST_MS;
     if (discovery_begin(&g->discovery, &g->resource, name)) {
         ask(g);

@@ -82,6 +82,7 @@ struct gateway {
     uint32_t watchdog_ms, fed_ms;
     struct kinf_get get;
     struct discovery discovery;
+    const char *name;  /* of the resource, as the user wrote it */
     bool found;        /* resource is known, informers can be made */
     bool started;      /* they are */
     bool waiting;      /* the question is asked again at ask_at_ms */

@@ -2,8 +2,10 @@
 """test_program_usage.py - the program without a server: help, manual page,
 sizes, and what is refused before anything is sent."""
 
+import glob
 import os
 import re
+import subprocess
 import tempfile
 import unittest
 
@@ -132,6 +134,16 @@ class Refused(unittest.TestCase):
 
 
 class Memory(unittest.TestCase):
+    def test_nothing_of_ours_calls_the_heap_or_stdio(self):
+        folder = os.path.join(program.OUT, "gateway/obj/boards/linux")
+        objects = glob.glob(folder + "/*.o")
+        self.assertGreater(len(objects), 10)
+        names = subprocess.run(["nm", "-u", *objects], check=True,
+                               capture_output=True, text=True).stdout.split()
+        found = {"malloc", "calloc", "realloc", "free", "strdup", "printf",
+                 "fprintf", "dprintf", "snprintf", "fopen"} & set(names)
+        self.assertEqual(set(), found)
+
     def test_too_small_says_how_much_would_do(self):
         code, _, err = program.run("watch", "cm", "--memory", "1M")
         self.assertEqual(2, code)

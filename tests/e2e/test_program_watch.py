@@ -5,6 +5,7 @@ printed, for which resources, how it ends, and what it costs."""
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -121,6 +122,7 @@ class Choice(unittest.TestCase):
             server.kload("put", "-n", name, "one", "a=1")
         server.kload("fill", "-n", "depot", "--count", "2", "--prefix", "red",
                      "--labels", "colour=red")
+        server.kload("delete-all", "-n", "shop", "--kind", "widgets")
         server.kload("fill", "-n", "shop", "--count", "3", "--kind", "widgets")
         server.kload("fill", "-n", "shop", "--count", "2", "--kind",
                      "deployments")
@@ -229,7 +231,7 @@ class Ends(unittest.TestCase):
                 ": token-admin", ": " + server.file("token-admin")))
         code, _, err = run("watch", "cm", "--once", "--kubeconfig",
                            path("files"))
-        self.assertEqual(4, code)
+        self.assertEqual(4, code, err)
         self.assertIn("no trust anchor", err)
 
     def test_every_kind_of_credentials(self):
@@ -421,6 +423,104 @@ class Credentials(unittest.TestCase):
         with Kinformer("watch", "cm", "-A", *config(), program=GATEWAY) as k:
             k.error_with("in sync")
             self.assertEqual(1, k.image().count(token))
+
+
+class Away(unittest.TestCase):
+    """The server goes and comes back."""
+
+    def config_of(self, name):
+        """A copy, so that a rotation does not change it under us."""
+        text = server.read(name).replace(": ca.crt", ": " + path("ca.crt"))
+        text = text.replace(": token-admin", ": " + server.file("token-admin"))
+        text = re.sub("client-(certificate|key)-data: .*",
+                      lambda m: f"client-{m[1]}: {path('client.')}" +
+                      {"certificate": "crt", "key": "key"}[m[1]], text)
+        with open(path("copy"), "w", encoding="utf-8") as f:
+            f.write(text)
+        self.copy("ca.crt", "client.crt", "client.key")
+        return ("--kubeconfig", path("copy"))
+
+    def copy(self, *names):
+        for name in names:
+            with open(path(name), "w", encoding="utf-8") as f:
+                f.write(server.read(name) + "\n")
+
+    def test_restart_of_the_server_shows_nothing_twice(self):
+        server.kload("delete-all", "-n", "shop")
+        server.kload("fill", "-n", "shop", "--count", "30")
+        with Kinformer("watch", "cm", "-n", "shop", "-o", "name",
+                       *config()) as k:
+            for _ in range(30):
+                k.line()
+            server.command("restart")
+            server.kload("put", "-n", "shop", "after", "a=1")
+            self.assertEqual("shop/after", k.line(70))
+            k.end()
+
+    def test_asking_for_a_resource_waits_for_the_server(self):
+        server.kload("delete-all", "-n", "shop", "--kind", "widgets")
+        server.kload("fill", "-n", "shop", "--count", "1", "--kind", "widgets")
+        server.command("stop")
+        try:
+            k = Kinformer("watch", "widgets", "-n", "shop", *config())
+            k.error_with("asking what the resource is")
+        finally:
+            server.command("start")
+        with k:
+            self.assertIn("shop/", k.line(70))
+
+    def test_a_resource_is_waited_for(self):
+        with Kinformer("watch", "gizmos.test.example", *config()) as k:
+            k.error_with("no resource 'gizmos.test.example'")
+            kind = {"plural": "gizmos", "singular": "gizmo", "kind": "Gizmo"}
+            schema = {"openAPIV3Schema": {
+                "type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+            self.create("apis/apiextensions.k8s.io/v1/"
+                        "customresourcedefinitions", {
+                "metadata": {"name": "gizmos.test.example"},
+                "spec": {"group": "test.example", "scope": "Cluster",
+                         "names": kind, "versions": [
+                    {"name": "v1", "served": True, "storage": True,
+                     "schema": schema}]}})
+            k.error_with("in sync: 0 objects", 40)
+            self.create("apis/test.example/v1/gizmos", {
+                "apiVersion": "test.example/v1", "kind": "Gizmo",
+                "metadata": {"name": "first"}})
+            self.assertRegex(k.line(), "^ADDED +first  rv")
+
+    def create(self, where, body):
+        with server.open("/" + where, method="POST", body=json.dumps(body),
+                         Content_Type="application/json") as answer:
+            self.assertEqual(201, answer.status, answer.read())
+
+    def test_new_authority_by_sighup(self):
+        with Kinformer("watch", "cm", *self.config_of("kubeconfig-files")) as k:
+            k.error_with("in sync")
+            server.command("newca")
+            server.command("restart")
+            k.error_with("no trust anchor", 70)
+            self.copy("ca.crt")
+            k.send(signal.SIGHUP)
+            k.error_with("certificates read again", 30)
+            server.kload("put", "-n", "default", "fresh", "a=1")
+            k.line_with("default/fresh", 70)
+
+    def test_new_client_certificate_ends_the_connection_between_events(self):
+        server.kload("delete-all", "-n", "default")
+        status = path("client.json")
+        with Kinformer("watch", "cm", "--status", status,
+                       *self.config_of("kubeconfig-client-cert")) as k:
+            k.error_with("in sync")
+            server.command("newclient")
+            self.copy("client.crt", "client.key")
+            k.send(signal.SIGHUP)
+            k.error_with("certificates read again")
+            server.kload("put", "-n", "default", "with-new", "a=1")
+            k.line_with("default/with-new", 30)
+            time.sleep(1.5)
+            with open(status, encoding="utf-8") as f:
+                counters = json.load(f)["informers"][0]["counters"]
+            self.assertEqual(1, counters["lists"]) # it resumed
 
 
 class Cost(unittest.TestCase):
