@@ -644,8 +644,9 @@ static void tell_end(struct kinf_json_stream *s)
     } else if (s->mode == JSON_LIST) {
         tell_text(s, &s->item->version, s->version);
         tell_text(s, &s->item->continue_, s->page);
-        /* "{}" taken for an empty list would delete everything. */
-        if ((s->seen >> R_ITEMS & 1) == 0 && s->version.len == 0)
+        /* An answer without items taken for an empty list would delete
+         * everything; servers say "items" always, if only null. */
+        if ((s->seen >> R_ITEMS & 1) == 0)
             s->told = KINF_ERR_JSON;
     }
 }
