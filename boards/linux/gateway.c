@@ -639,7 +639,8 @@ static void round_of(struct gateway *g)
         return;
     if (g->found && !g->started)
         wait = 0;
-    if (g->started && !g->synced && wait > SETTLE_MS && kinf_synced(&g->k, NULL))
+    if (g->started && !g->synced && wait > SETTLE_MS &&
+        kinf_synced(&g->k, NULL))
         wait = SETTLE_MS;
     (void)kinf_posix_wait(&g->posix, &g->k, wait, fds, 2);
     if (fds[0].revents)

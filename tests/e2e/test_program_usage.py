@@ -116,7 +116,7 @@ class Refused(unittest.TestCase):
             self.assertIn(user.split(":")[0], err)
             self.assertIn("refused", err)
             self.assertNotIn("hunter2", err)
-        for cluster in ("insecure-skip-tls-verify: true", "proxy-url: 'http://p'",
+        for cluster in ("insecure-skip-tls-verify: true", "proxy-url: 'x://p'",
                         "surprise: 1"):
             err = self.refuse(cluster=", " + cluster)
             self.assertIn(cluster.split(":")[0], err)

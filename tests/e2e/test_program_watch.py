@@ -117,8 +117,9 @@ class Choice(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        for name in ("shop", "depot"):
+        for name in ("shop", "depot", "default"):
             server.kload("delete-all", "-n", name)
+        for name in ("shop", "depot"):
             server.kload("put", "-n", name, "one", "a=1")
         server.kload("fill", "-n", "depot", "--count", "2", "--prefix", "red",
                      "--labels", "colour=red")
