@@ -44,7 +44,8 @@ define program_rules
 $(O)/$(1)/kinformer: $(call objects,$(1),$(BOARD_SRC)) \
     $(O)/$(1)/libkinformer.a $(O)/$(1)/libmbedtls.a $(O)/$(1)/libyaml.a
 	@echo '  LD      $$@'
-	@$(2) $$(filter %.o %.a,$$^) $$(LDFLAGS_mbedtls) -o $$@
+	@$(2) $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) \
+	    -Wl,--end-group $$(LDFLAGS_mbedtls) -o $$@
 endef
 program = $(eval $(call program_rules,$(1),$(2)))
 
