@@ -119,9 +119,10 @@ static bool map_memory(struct gateway *g, unsigned informers,
         g->size = (size_t)g->options->memory & ~(size_t)63;
     if (g->size < least) {
         log_say(LOG_FAIL, "or set --objects and --max-object lower",
-                "--memory must be at least %zu for %u informers of %u objects "
-                "of up to %u bytes", least, informers,
-                (unsigned)sizes->objects, (unsigned)sizes->object_bytes);
+                "--memory must be at least %zu for %u namespace%s of %u "
+                "objects of up to %u bytes", least, informers,
+                informers == 1 ? "" : "s", (unsigned)sizes->objects,
+                (unsigned)sizes->object_bytes);
         return false;
     }
     g->memory = mmap(NULL, g->size, PROT_READ | PROT_WRITE,

@@ -23,8 +23,11 @@ const char *trouble_todo(int err)
     case KINF_ERR_NOT_YET_VALID:
     case KINF_ERR_NO_CLOCK:
         return "set this machine's clock";
+    case KINF_ERR_FULL:
     case KINF_ERR_NO_MEMORY:
         return "give more --memory";
+    case KINF_ERR_TOO_BIG:
+        return "give more --max-object";
     case KINF_ERR_CREDENTIALS:
         return "the token must be one line without blanks";
     case KINF_ERR_HTTP_VERSION:
