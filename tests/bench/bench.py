@@ -147,7 +147,7 @@ class Program:
 
 
 def lists_of(state):
-    return sum(informer["lists"] for informer in state["informers"])
+    return sum(informer["counters"]["lists"] for informer in state["informers"])
 
 
 def memory(options, server, kept):
