@@ -61,7 +61,7 @@ INC_tests := $(INC_core) -Iport -Itests
 # PROFILE: the configuration of Mbed TLS, gateway or firmware.
 define flavour_rules
 $(1)_CC    := $(2)
-$(1)_FLAGS := $(3) -ffunction-sections -fdata-sections -MMD -MP \
+$(1)_FLAGS := $(3) -ffunction-sections -fdata-sections -MD -MP \
     $(if $(4),-DKINF_CONFIG_FILE='"$(abspath $(4))"') \
     -DMBEDTLS_CONFIG_FILE='"config_$(5).h"'
 

@@ -119,6 +119,11 @@ def run(suite, logs):
     """Runs one suite in a session of its own, with a folder of its own."""
     begun = time.monotonic()
     log = os.path.join(logs, suite.name.replace("/", "+") + ".log")
+    if not os.path.exists(suite.path):
+        suite.failed += 1
+        suite.said.append("it was not built")
+        report(suite, "", 0.0, log)
+        return
     env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", LC_ALL="C.UTF-8",
                PYTHONDONTWRITEBYTECODE="1")
     with tempfile.TemporaryDirectory(prefix="kinf-test-") as folder, \

@@ -23,11 +23,10 @@ $(call flavour,unit-clang,clang,$(SANITIZE),,gateway)
 $(call flavour,unit-small,gcc,$(SANITIZE) -DTEST_SMALL=1,tests/small.h,gateway)
 UNIT_FLAVOURS := unit-gcc unit-clang unit-small
 
-# The sanitized program and what tests of ports link: gcc's flavour alone.
+# What tests of ports and of the program's parts link: gcc's flavour alone.
 $(call mbedtls,unit-gcc)
 $(call yaml,unit-gcc)
 $(call library,unit-gcc)
-$(call program,unit-gcc,gcc $(SANITIZE))
 
 # $(call c_tests,FLAVOUR,FOLDER,ARCHIVES): sets FLAVOUR_FOLDER_TESTS.
 define c_tests_rules
@@ -88,7 +87,7 @@ unit: $(foreach f,$(F),$($(f)_unit_TESTS))
 
 test: deps-test
 	$(MAKE_AGAIN) test-built
-test-built: $(C_TESTS) $(O)/test/suites $(PROGRAM) $(O)/unit-gcc/kinformer
+test-built: $(C_TESTS) $(O)/test/suites $(PROGRAM)
 	@$(RUN_TESTS) --list $(O)/test/suites $(if $(filter-out *,$(T)),--filter '$(T)')
 
 .PHONY: unit test test-built

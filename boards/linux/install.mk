@@ -16,7 +16,8 @@ $(eval $(installed_config))
 
 $(O)/host/%: boards/linux/%.in FORCE
 	@mkdir -p $(@D)
-	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; \
+	    s|@LDFLAGS@|$(LDFLAGS_mbedtls)|' $< >$@
 
 AT          = $(DESTDIR)$(PREFIX)
 HEADERS    := $(filter-out %/kinf_config.h,$(wildcard core/include/*.h)) \

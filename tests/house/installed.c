@@ -69,7 +69,8 @@ int main(void)
     static const struct kinf_platform platform = {
         .now_ms = now_ms, .wall_s = wall_s, .random = random_bytes
     };
-    static const struct kinf_config config = { .platform = &platform };
+    static const struct kinf_config config = { .platform = &platform,
+                                               .host = { "script", 6 } };
     static const struct kinf_event_handler handler = {
         .on_add = on_add,
         .on_update = on_update,

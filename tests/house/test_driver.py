@@ -50,6 +50,14 @@ class Driver(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual((last, code), drive(text + "\n"))
 
+    def test_a_suite_that_is_not_there_has_failed(self):
+        run = subprocess.run(
+            [sys.executable, "tests/run.py", "--only-given", "--logs",
+             os.path.join(HERE, "logs"), "nowhere/test_x"], text=True,
+            stdout=subprocess.PIPE)
+        self.assertEqual(("0 passed, 1 failed", 1),
+                         (run.stdout.splitlines()[-1], run.returncode))
+
     def test_what_a_suite_started_goes_with_it(self):
         mark = os.path.join(HERE, "child")
         drive(f"sleep 300 & echo $! >{mark}\necho ok 1 - a\n")

@@ -6,12 +6,14 @@ pkg-config and by CMake; the README's example is such a program."""
 
 import os
 import re
+import select
 import shlex
 import subprocess
 import sys
 import unittest
 
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/e2e"]
+import harness  # noqa: E402
 import tap  # noqa: E402
 
 HERE = os.environ["TMPDIR"]
@@ -113,12 +115,39 @@ class Install(unittest.TestCase):
         run = sh(program)
         self.assertEqual((0, "add a\nadd b\n"), (run.returncode, run.stdout))
 
-    def test_readme_example_builds_by_pkg_config(self):
-        self.built(build(readme_example(), HERE + "/example"))
+    def shows(self, program):
+        """Runs the README's example against a server of two ConfigMaps."""
+        with harness.Server() as server:
+            server.items = [harness.configmap("one", 5),
+                            harness.configmap("two", 6)]
+            screen, end = os.openpty()  # a terminal, so that lines come
+            run = subprocess.Popen(
+                [program, "127.0.0.1", str(server.port),
+                 server.folder + "/ca.crt"], stdout=end, stderr=end,
+                stdin=subprocess.DEVNULL, env={"TOKEN": harness.TOKEN})
+            os.close(end)
+            seen = b""
+            try:
+                while seen.count(b"\n") < 2:
+                    ready, _, _ = select.select([screen], [], [], 20)
+                    self.assertTrue(ready, f"after {seen} it is silent")
+                    seen += os.read(screen, 4096)
+            finally:
+                run.kill()
+                run.wait()
+                os.close(screen)
+            self.assertEqual(["one", "two"], seen.decode().split())
+            self.assertEqual("Bearer " + harness.TOKEN,
+                             server.requests[0].headers["authorization"])
 
-    def test_readme_example_builds_by_cmake(self):
-        run, _ = build_by_cmake(readme_example(), "example-cmake")
+    def test_readme_example_builds_by_pkg_config_and_runs(self):
+        self.built(build(readme_example(), HERE + "/example"))
+        self.shows(HERE + "/example")
+
+    def test_readme_example_builds_by_cmake_and_runs(self):
+        run, program = build_by_cmake(readme_example(), "example-cmake")
         self.built(run)
+        self.shows(program)
 
     def test_cmake_refuses_another_version(self):
         folder = HERE + "/version"
