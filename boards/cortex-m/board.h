@@ -7,19 +7,24 @@
 
 struct netif;
 
-/* Of each board: clock of the processor in Hz, and its Ethernet. */
+/* Of each board: clock of the processor in Hz, and its Ethernet, whose
+ * interrupt only ends a sleep. */
 extern const uint32_t board_clock_hz;
+extern const unsigned board_net_irq;
 void board_start(void);
 /* lwIP's init function of the interface. */
 signed char board_netif_init(struct netif *netif);
 /* Takes in at most a few frames. Returns whether there may be more. */
 bool board_netif_poll(struct netif *netif);
 
+/* Whether a "q" came over the serial line. */
+bool board_asked_to_end(void);
+
 /* Of the family. */
 extern const struct kinf_platform board_platform;
 void board_print(const char *text, size_t len);
 void board_exit(int code) __attribute__((noreturn));
-/* Sleeps until an interrupt, or about so long. */
+/* Sleeps until a frame comes or the end is asked for, or so long. */
 void board_sleep(uint32_t ms);
 /* Bytes of the stack that were ever in use, and its size. */
 uint32_t board_stack_used(void);

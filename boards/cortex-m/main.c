@@ -2,8 +2,8 @@
 /* main.c - the smallest firmware: one informer on ConfigMaps over verified TLS,
  * each change printed. Reads as the tutorial does: system, network, TLS, loop.
  *
- * Address, token and trust anchor come from credentials.h, which the test
- * set-up makes; CHANGES changes end it. */
+ * Address, token and trust anchor come from a page of flash, see credentials.h.
+ * After so many changes as it says, or a "q" on the serial line, it ends. */
 #include <string.h>
 
 #include "board.h"
@@ -14,10 +14,6 @@
 #include "lwip/kinf_lwip.h"
 #include "mbedtls/kinf_mbedtls.h"
 #include "netif/ethernet.h"
-
-#ifndef CONFIG_KINF_TLS_ARENA_BYTES
-#define CONFIG_KINF_TLS_ARENA_BYTES 32768
-#endif
 
 static struct kinf kinf;
 static struct kinf_session session;
@@ -125,11 +121,16 @@ static void on_error(void *ctx, int err, int status, struct kinf_span message,
 
 /* ---- set-up ------------------------------------------------------------- */
 
+static struct kinf_span text(const char *zero_ended)
+{
+    return (struct kinf_span){ zero_ended, strlen(zero_ended) };
+}
+
 static struct kinf_span token(void *ctx, bool refused)
 {
     (void)ctx;
     (void)refused;
-    return KINF_SPAN(CREDENTIALS_TOKEN);
+    return text(board_credentials.token);
 }
 
 static void start_network(void)
@@ -150,17 +151,17 @@ static void start_network(void)
 
 static int start_tls(void)
 {
-    static const unsigned char anchor[] = CREDENTIALS_CA_DER;
     static const struct kinf_mbedtls_system system = {
         .platform = &board_platform, .arena = arena,
         .arena_size = sizeof(arena)
     };
     const struct kinf_mbedtls_config config = {
         .lower = &kinf_lwip_tcp_ops, .lower_ctx = &tcp,
-        .credentials = &trusted, .server_name = KINF_SPAN(CREDENTIALS_NAME),
+        .credentials = &trusted, .server_name = text(board_credentials.name),
         .ticket = ticket, .ticket_size = sizeof(ticket)
     };
-    struct kinf_span ca = { (const char *)anchor, sizeof(anchor) };
+    struct kinf_span ca = { (const char *)board_credentials.ca,
+                            board_credentials.ca_size };
     int err = kinf_mbedtls_start(&system);
 
     if (err == KINF_OK)
@@ -173,15 +174,13 @@ static int start_tls(void)
 
 static void start_informer(void)
 {
-    static const struct kinf_config config = {
-        .platform = &board_platform, .host = { CREDENTIALS_HOST,
-                                               sizeof(CREDENTIALS_HOST) - 1 },
-        .port = CREDENTIALS_PORT, .credentials = { token, NULL }
+    const struct kinf_config config = {
+        .platform = &board_platform, .host = text(board_credentials.host),
+        .port = board_credentials.port, .credentials = { token, NULL }
     };
-    static const struct kinf_informer_config configmaps = {
+    const struct kinf_informer_config configmaps = {
         .resource = KINF_RESOURCE_CONFIGMAPS,
-        .namespace_ = { CREDENTIALS_NAMESPACE,
-                        sizeof(CREDENTIALS_NAMESPACE) - 1 },
+        .namespace_ = text(board_credentials.namespace_),
         .sizes = KINF_SIZES_DEFAULT, .memory = memory,
         .memory_size = sizeof(memory), .session = &session,
         .on_error = on_error
@@ -213,10 +212,39 @@ static void say_summary(void)
     say(" bytes\n");
 }
 
-int main(void)
+static bool at_end(void)
+{
+    uint32_t wanted = board_credentials.changes;
+
+    return (wanted > 0 && changes >= wanted) || board_asked_to_end();
+}
+
+static void loop(void)
 {
     bool told = false;
 
+    while (!at_end()) {
+        bool more = board_netif_poll(&ethernet);
+        uint32_t sleep, tcp_sleep;
+
+        sys_check_timeouts();
+        sleep = kinf_poll(&kinf);
+        if (!told && kinf_listener_synced(&listener)) {
+            told = true;
+            say("in sync\n");
+        }
+        tcp_sleep = sys_timeouts_sleeptime();
+        if (!more)
+            board_sleep(sleep < tcp_sleep ? sleep : tcp_sleep);
+    }
+}
+
+int main(void)
+{
+    if (board_credentials.magic != CREDENTIALS_MAGIC) {
+        say("the page of credentials is empty\n");
+        return 1;
+    }
     start_network();
     if (start_tls() != KINF_OK) {
         say("TLS: ");
@@ -225,19 +253,7 @@ int main(void)
         return 1;
     }
     start_informer();
-    while (changes < CREDENTIALS_CHANGES) {
-        bool more = board_netif_poll(&ethernet);
-        uint32_t sleep;
-
-        sys_check_timeouts();
-        sleep = kinf_poll(&kinf);
-        if (!told && kinf_informer_synced(&informer)) {
-            told = true;
-            say("in sync\n");
-        }
-        if (!more)
-            board_sleep(sleep);
-    }
+    loop();
     say_summary();
     return 0;
 }

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make BOARD=x run: the firmware in QEMU against a real API server, whose
-# ConfigMaps are changed from outside. CHANGES=n ends it.
+# ConfigMaps are changed from outside. CHANGES=n ends it, KEY=rsa gives the
+# server another key.
 
 CHANGES ?= 20
+KEY     ?= ecdsa
 
 run: deps-run
-	$(MAKE_AGAIN) apiserver
-	@$(PYTHON) boards/cortex-m/run.py --make '$(MAKE)' --board $(BOARD) \
-	    --out $(O) --machine $(MACHINE) --nic $(NIC) --changes $(CHANGES) \
+	$(MAKE_AGAIN) apiserver $(FIRMWARE)
+	@$(PYTHON) boards/cortex-m/run.py --firmware $(FIRMWARE) \
+	    --machine $(MACHINE) --nic $(NIC) --changes $(CHANGES) --key $(KEY) \
 	    --apiserver $(APISERVER_BIN) --kload $(KLOAD) -- $(QEMU_MORE)
-
-# Made by run.py for one server; the firmware is built anew when it changes.
-INC_cortex-m += -I$(O)/$(BOARD)/credentials
 
 .PHONY: run

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """run.py - a firmware in QEMU against the tests' API server.
 
-Starts the server, writes its address, token and trust anchor into a header,
-builds the firmware with it, and changes ConfigMaps while QEMU runs. The exit
-code is the firmware's.
+Starts the server, writes its address, token and trust anchor into the image's
+page of flash, and changes ConfigMaps while QEMU runs. The exit code is the
+firmware's. tests/boards uses page(), flash() and qemu(), too.
 """
 import argparse
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,66 +18,79 @@ import time
 
 SPACE = "board"
 FILLED = 8
+HOST = "10.0.2.2" # QEMU's user network: this machine
 
 
-def header(folder, port, changes):
-    with open(os.path.join(folder, "ca.der"), "rb") as file:
-        anchor = ", ".join("0x%02x" % byte for byte in file.read())
-    with open(os.path.join(folder, "token-admin"), encoding="ascii") as file:
-        token = file.read().strip()
-    lines = {
-        "HOST": '"10.0.2.2"', "PORT": port, "NAME": '"127.0.0.1"',
-        "TOKEN": '"%s"' % token, "NAMESPACE": '"%s"' % SPACE,
-        "CHANGES": changes, "CA_DER": "{ %s }" % anchor,
-    }
-    return "/* Made by run.py. */\n" + "".join(
-        "#define CREDENTIALS_%s %s\n" % line for line in lines.items())
+def page(port, token, anchor, changes=0, name="127.0.0.1", space=SPACE):
+    """struct board_credentials of credentials.h, as bytes."""
+    for text, size in ((HOST, 48), (name, 64), (space, 64), (token, 1280)):
+        if len(text) >= size:
+            sys.exit(f"too long for the page of credentials: {text[:20]}...")
+    if len(anchor) > 1400:
+        sys.exit("the trust anchor is too long for the page of credentials")
+    return struct.pack("<IIHH48s64s64s1280s1400s", 0x464E494B, changes, port,
+                       len(anchor), HOST.encode(), name.encode(),
+                       space.encode(), token.encode(), anchor)
+
+
+def flash(firmware, content, image):
+    """Writes image: the firmware with this page of credentials."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        subprocess.run(["arm-none-eabi-objcopy", "--update-section",
+                        ".rodata.credentials=" + file.name, firmware, image],
+                       check=True)
+
+
+def qemu(machine, nic, image, more=()):
+    """The command line; "q" on its stdin asks the firmware to end."""
+    return ["qemu-system-arm", "-M", machine, "-display", "none", "-monitor",
+            "none", "-serial", "stdio", "-semihosting-config",
+            "enable=on,target=native", "-nic", "user,model=" + nic,
+            "-kernel", image, *more]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("make", "board", "out", "machine", "nic", "apiserver",
-                 "kload"):
+    for name in ("firmware", "machine", "nic", "apiserver", "kload"):
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--key", default="ecdsa")
     parser.add_argument("--timeout", type=int, default=120)
     parser.add_argument("more", nargs="*")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="kinformer-board-")
-    server = subprocess.Popen(
-        [options.apiserver, "--dir", folder, "--key", options.key],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True)
-    try:
-        return run(options, folder, json.loads(server.stdout.readline()))
-    finally:
-        server.stdin.close()
-        server.wait(15)
-        subprocess.run(["rm", "-rf", "--", folder], check=False)
+    with tempfile.TemporaryDirectory(prefix="kinformer-board-") as folder:
+        server = subprocess.Popen(
+            [options.apiserver, "--dir", folder, "--key", options.key],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+        try:
+            return run(options, folder, json.loads(server.stdout.readline()))
+        finally:
+            server.stdin.close()
+            server.wait(15)
 
 
 def run(options, folder, ready):
+    def read(name):
+        with open(os.path.join(folder, name), "rb") as file:
+            return file.read()
+
     def load(*arguments):
         subprocess.run([options.kload, *arguments, "--dir", folder],
                        check=True, stdout=subprocess.DEVNULL)
 
-    made = os.path.join(options.out, options.board, "credentials")
-    os.makedirs(made, exist_ok=True)
-    with open(os.path.join(made, "credentials.h"), "w",
-              encoding="ascii") as file:
-        file.write(header(folder, ready["port"], options.changes))
-    load("fill", "-n", SPACE, "--count", str(FILLED), "--bytes", "512")
-    subprocess.run([options.make, "--no-print-directory", "O=" + options.out,
-                    "BOARD=" + options.board, "firmware"], check=True)
-    elf = os.path.join(options.out, options.board, "firmware.elf")
+    image = os.path.join(folder, "image.elf")
+    flash(options.firmware,
+          page(ready["port"], read("token-admin").decode().strip(),
+               read("ca.der"), options.changes), image)
+    load("fill", "-n", SPACE, "--count", str(FILLED), "--bytes", "1100")
     board = subprocess.Popen(
-        ["qemu-system-arm", "-M", options.machine, "-display", "none",
-         "-monitor", "none", "-serial", "null",
-         "-semihosting-config", "enable=on,target=native",
-         "-nic", "user,model=" + options.nic, "-kernel", elf, *options.more],
+        qemu(options.machine, options.nic, image, options.more),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    threading.Timer(options.timeout, board.kill).start()
+    timer = threading.Timer(options.timeout, board.kill)
+    timer.start()
     synced = threading.Event()
 
     def change():
@@ -101,10 +115,11 @@ def run(options, folder, ready):
         if line.startswith(b"in sync"):
             synced.set()
     code = board.wait()
+    timer.cancel()
     synced.set()
     changer.join(10)
     return code
 
 
 if __name__ == "__main__":
-    os._exit(main())
+    sys.exit(main())

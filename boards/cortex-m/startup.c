@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* startup.c - vectors, memory, the millisecond tick, the painted stack. */
+/* startup.c - vectors, memory, the millisecond tick, sleep, the painted stack,
+ * and what the emulator gives by semihosting. */
 #include <string.h>
 
 #include "board.h"
 
 #define PAINT 0x5AFE5AFEu
 #define SYSTICK ((volatile uint32_t *)0xE000E010u)
-#define ICSR (*(volatile uint32_t *)0xE000ED04u)
-#define TICK_PENDING (1u << 26)
+#define NVIC_ENABLE ((volatile uint32_t *)0xE000E100u)
+#define NVIC_DISABLE ((volatile uint32_t *)0xE000E180u)
 
 extern uint32_t stack_bottom[], stack_top[];
 extern uint32_t data_start[], data_end[], data_load[];
@@ -16,8 +17,10 @@ extern uint32_t bss_start[], bss_end[];
 int main(void);
 void kinf_reset(void);
 void kinf_tick(void);
+void kinf_frame(void);
 
 static volatile uint32_t ticks;
+static volatile bool frame_came;
 
 static void fault(void)
 {
@@ -30,6 +33,14 @@ static void fault(void)
 void kinf_tick(void)
 {
     ticks = ticks + 1;
+}
+
+/* The line stays up until the frames are read, so it is masked until the next
+ * sleep. */
+void kinf_frame(void)
+{
+    NVIC_DISABLE[board_net_irq / 32] = 1u << board_net_irq % 32;
+    frame_came = true;
 }
 
 static void paint_stack(void)
@@ -68,19 +79,26 @@ void kinf_reset(void)
     board_exit(main());
 }
 
-/* The tick interrupt may still be pending when the counter has wrapped. */
 static uint32_t now_ms(void *ctx)
 {
     (void)ctx;
     return ticks;
 }
 
+/* With interrupts held back, one that comes before wfi ends it at once: none is
+ * slept through. */
 void board_sleep(uint32_t ms)
 {
     uint32_t from = ticks;
 
-    if (ms > 0 && ticks == from && (ICSR & TICK_PENDING) == 0)
-        __asm volatile("wfi");
+    frame_came = false;
+    NVIC_ENABLE[board_net_irq / 32] = 1u << board_net_irq % 32;
+    while (ticks - from < ms && !frame_came && !board_asked_to_end()) {
+        __asm volatile("cpsid i" ::: "memory");
+        if (!frame_came)
+            __asm volatile("wfi");
+        __asm volatile("cpsie i\n isb" ::: "memory");
+    }
 }
 
 /* ---- semihosting: the emulator's files, clock and end ------------------- */
@@ -156,7 +174,14 @@ void kinf_assert_failed(unsigned file, unsigned line)
 }
 
 #define V(handler) ((uintptr_t)(handler))
+#define FRAME_8                                                                \
+    V(kinf_frame), V(kinf_frame), V(kinf_frame), V(kinf_frame),                \
+        V(kinf_frame), V(kinf_frame), V(kinf_frame), V(kinf_frame)
+
+/* Only the Ethernet's interrupt is ever enabled, so that all lines may lead to
+ * it and a board only tells its number, below 48. */
 __attribute__((section(".vectors"), used)) static const uintptr_t vectors[] = {
     V(stack_top), V(kinf_reset), V(fault), V(fault), V(fault), V(fault),
-    V(fault), 0, 0, 0, 0, V(fault), V(fault), 0, V(fault), V(kinf_tick)
+    V(fault), 0, 0, 0, 0, V(fault), V(fault), 0, V(fault), V(kinf_tick),
+    FRAME_8, FRAME_8, FRAME_8, FRAME_8, FRAME_8, FRAME_8
 };

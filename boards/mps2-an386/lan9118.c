@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lan9118.c - SMSC LAN9118 Ethernet, polled each tick; one frame at a time.
+/* lan9118.c - SMSC LAN9118 Ethernet, and UART 0.
  *
  * A frame is taken from the chip only when the pool has room for it: until then
  * it waits in the chip's FIFO. */
@@ -10,11 +10,17 @@
 #include "netif/ethernet.h"
 
 #define REG(offset) (*(volatile uint32_t *)(0x40200000u + (offset)))
+#define UART_DATA (*(volatile uint32_t *)0x40004000u)
+#define UART_STATE (*(volatile uint32_t *)0x40004004u)
+#define UART_CTRL (*(volatile uint32_t *)0x40004008u)
+#define UART_BAUD_DIV (*(volatile uint32_t *)0x40004010u)
 #define RX_DATA REG(0x00)
 #define TX_DATA REG(0x20)
 #define RX_STATUS REG(0x40)
+#define IRQ_CFG REG(0x54)
 #define INT_STS REG(0x58)
 #define INT_EN REG(0x5C)
+#define FIFO_INT REG(0x68)
 #define RX_CFG REG(0x6C)
 #define TX_CFG REG(0x70)
 #define HW_CFG REG(0x74)
@@ -22,9 +28,11 @@
 #define MAC_CMD REG(0xA4)
 #define MAC_DATA REG(0xA8)
 
+#define FRAME_IS_THERE (1u << 3)
 #define FRAMES_A_POLL 4
 
 const uint32_t board_clock_hz = 25000000;
+const unsigned board_net_irq = 13;
 
 static void write_mac(uint32_t index, uint32_t value)
 {
@@ -43,9 +51,18 @@ void board_start(void)
         continue;
     HW_CFG = 5u << 16 | 1u << 20; /* 5 KB for what is sent */
     INT_EN = 0;
+    IRQ_CFG = 1u << 8 | 1u << 4 | 1u; /* on, active high, driven */
+    FIFO_INT = 0x48000000; /* from the first frame on */
     INT_STS = 0xFFFFFFFFu;
     RX_CFG = 0;
     TX_CFG = 1u << 1;
+    UART_BAUD_DIV = 16;
+    UART_CTRL = 1u << 1; /* receives */
+}
+
+bool board_asked_to_end(void)
+{
+    return (UART_STATE & 1u << 1) != 0 && UART_DATA == 'q';
 }
 
 static err_t send_frame(struct netif *netif, struct pbuf *p)
@@ -84,6 +101,7 @@ signed char board_netif_init(struct netif *netif)
     write_mac(2, (uint32_t)mac[5] << 8 | mac[4]);
     write_mac(3, (uint32_t)mac[3] << 24 | (uint32_t)mac[2] << 16 |
                      (uint32_t)mac[1] << 8 | mac[0]);
+    INT_EN = FRAME_IS_THERE;
     write_mac(1, 1u << 20 | 1u << 3 | 1u << 2); /* full duplex, send, receive */
     return ERR_OK;
 }
@@ -103,6 +121,7 @@ static void read_frame(struct pbuf *p, uint32_t len)
 
 bool board_netif_poll(struct netif *netif)
 {
+    INT_STS = FRAME_IS_THERE;
     for (int i = 0; i < FRAMES_A_POLL; i++) {
         struct pbuf *p;
         uint32_t len;

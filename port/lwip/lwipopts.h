@@ -3,7 +3,8 @@
  *
  * Two sets of sizes: lean (window of one segment, small pool pieces) and
  * comfortable. The pool must hold the windows of all connections and two more
- * frames, or received data could fill it while we wait for an ACK. */
+ * pieces, or received data could fill it while we wait for an ACK; tcp.c checks
+ * that when it is compiled. */
 #ifndef KINF_LWIP_OPTS_H
 #define KINF_LWIP_OPTS_H
 
@@ -15,8 +16,14 @@
 #ifndef CONFIG_KINF_LWIP_CONNECTIONS
 #define CONFIG_KINF_LWIP_CONNECTIONS 2
 #endif
+#ifndef CONFIG_KINF_LWIP_POOL
+#define CONFIG_KINF_LWIP_POOL 14 /* pieces: 256 bytes lean, 1,536 else */
+#endif
+#ifndef CONFIG_KINF_LWIP_HEAP_BYTES
+#define CONFIG_KINF_LWIP_HEAP_BYTES 4096 /* sent and not yet acknowledged */
+#endif
 #ifndef CONFIG_KINF_LWIP_DNS
-#define CONFIG_KINF_LWIP_DNS 0
+#define CONFIG_KINF_LWIP_DNS 0 /* names, not only addresses */
 #endif
 #ifndef CONFIG_KINF_LWIP_DHCP
 #define CONFIG_KINF_LWIP_DHCP 0
@@ -49,23 +56,18 @@
 #define TCP_OVERSIZE 0
 #define MEMP_NUM_TCP_PCB CONFIG_KINF_LWIP_CONNECTIONS
 #define MEMP_NUM_TCP_PCB_LISTEN 1
+#define TCP_SND_BUF (2 * TCP_MSS)
+#define TCP_SND_QUEUELEN 8
+#define MEMP_NUM_TCP_SEG 8
+#define PBUF_POOL_SIZE CONFIG_KINF_LWIP_POOL
+#define MEM_SIZE CONFIG_KINF_LWIP_HEAP_BYTES
 
 #if CONFIG_KINF_LWIP_LEAN
 #define TCP_WND TCP_MSS
-#define TCP_SND_BUF (2 * TCP_MSS)
-#define TCP_SND_QUEUELEN 8
-#define MEMP_NUM_TCP_SEG 8
-#define PBUF_POOL_SIZE 14
 #define PBUF_POOL_BUFSIZE 256
-#define MEM_SIZE 2048
 #else
 #define TCP_WND (4 * TCP_MSS)
-#define TCP_SND_BUF (2 * TCP_MSS)
-#define TCP_SND_QUEUELEN 8
-#define MEMP_NUM_TCP_SEG 8
-#define PBUF_POOL_SIZE 12
 #define PBUF_POOL_BUFSIZE 1536
-#define MEM_SIZE 6144
 #endif
 
 #endif

@@ -14,11 +14,20 @@
 #include "lwip/sys.h"
 #include "lwip/tcp.h"
 
+#define LEAST_SENT 128
 #define DEAD_PEER_MS 15000 /* keepalive: idle, then three tries as long */
 
-_Static_assert(PBUF_POOL_SIZE * PBUF_POOL_BUFSIZE >=
-                   MEMP_NUM_TCP_PCB * TCP_WND / 2 + 2 * 1514,
-               "the pool holds the windows and two frames more");
+/* Pieces of a full frame with its padding, Ethernet's, IP's and TCP's header;
+ * full frames of a window. */
+#define FRAME_PIECES                                                           \
+    ((ETH_PAD_SIZE + 14 + 20 + 20 + TCP_MSS + PBUF_POOL_BUFSIZE - 1) /         \
+     PBUF_POOL_BUFSIZE)
+#define WINDOW_FRAMES ((TCP_WND + TCP_MSS - 1) / TCP_MSS)
+
+_Static_assert(PBUF_POOL_SIZE >=
+                   MEMP_NUM_TCP_PCB * WINDOW_FRAMES * FRAME_PIECES + 2,
+               "CONFIG_KINF_LWIP_POOL: below the windows of all connections "
+               "and two pieces more");
 
 enum state { SHUT, RESOLVING, RESOLVED, CONNECTING, OPEN, FAILED };
 
@@ -203,6 +212,11 @@ static int tcp_send_bytes(void *ctx, const void *data, size_t size)
     if (size == 0)
         return KINF_ERR_AGAIN;
     err = tcp_write(t->pcb, data, (u16_t)size, TCP_WRITE_FLAG_COPY);
+    /* More than the heap ever holds would wait for ever: less may fit. */
+    while (err == ERR_MEM && size > LEAST_SENT) {
+        size /= 2;
+        err = tcp_write(t->pcb, data, (u16_t)size, TCP_WRITE_FLAG_COPY);
+    }
     if (err == ERR_MEM)
         return KINF_ERR_AGAIN;
     if (err != ERR_OK)
