@@ -16,8 +16,8 @@ $(eval $(installed_config))
 
 $(O)/host/%: boards/linux/%.in FORCE
 	@mkdir -p $(@D)
-	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; \
-	    s|@LDFLAGS@|$(LDFLAGS_mbedtls)|' $< >$@
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LDFLAGS@|$(LDFLAGS_mbedtls)|' $< >$@
 
 AT          = $(DESTDIR)$(PREFIX)
 HEADERS    := $(filter-out %/kinf_config.h,$(wildcard core/include/*.h)) \
