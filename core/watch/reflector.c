@@ -568,6 +568,15 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
     return retry_ms > wait ? retry_ms : wait;
 }
 
+/* Watches that end, however they end, and showed nothing: three in a row are
+ * as doubtful as a long one. A proxy may cut each before it is. */
+static void note_silence(struct kinf_reflector *r)
+{
+    if (is_watch(r) && !r->listing && r->main.opened && !r->main.had_event &&
+        r->silent < UINT8_MAX)
+        r->silent++;
+}
+
 /* Ends the request that runs, and says when the next attempt is. */
 static void give_up(struct kinf_informer *inf, int err)
 {
@@ -576,6 +585,7 @@ static void give_up(struct kinf_informer *inf, int err)
     /* So does a server answer that knows no streaming lists. */
     if (err == KINF_ERR_INVALID && is_stream(r) && r->listing)
         err = KINF_ERR_NO_STREAM;
+    note_silence(r);
     end_receiving(inf, MAIN);
     kinf_exchange_close(&r->main);
     tell(inf, err, &r->main.item, NULL);
@@ -616,8 +626,7 @@ static int end_watch(struct kinf_informer *inf)
 
     if (r->listing)
         return KINF_ERR_NO_STREAM;
-    if (!r->main.had_event && r->silent < UINT8_MAX)
-        r->silent++;
+    note_silence(r);
     if ((lasted < 1000 && !r->main.had_event) ||
         lasted + 30000 < r->asked_ms)
         return KINF_ERR_SHORT_WATCH;
