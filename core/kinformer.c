@@ -143,7 +143,7 @@ static bool step_informer(struct kinf_informer *inf)
     }
     more |= carried && kinf_reflector_wants_room(inf) &&
             !kinf_controller_blocked(inf);
-    more |= inf->store.want_room && inf->store.holes > 0;
+    more |= arena_wanted(&inf->store);
     kinf_processor_note_synced(inf);
     kinf_controller_mark(inf);
     return more || received;

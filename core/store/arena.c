@@ -74,7 +74,7 @@ static bool worth_it(const struct kinf_store *s)
 {
     if (s->holes == 0)
         return false;
-    if (s->want_room && !arena_room(s))
+    if (arena_wanted(s))
         return true;
     return s->holes > (s->head - s->holes) / CONFIG_KINF_COMPACT_SHARE +
                           s->object_bytes / 2;

@@ -26,6 +26,12 @@ static inline bool arena_room(const struct kinf_store *s)
     return s->head + arena_cost(s->object_bytes) <= s->arena_bytes;
 }
 
+/* Is that room asked for, and could compaction make it? */
+static inline bool arena_wanted(const struct kinf_store *s)
+{
+    return s->want_room && s->holes > 0 && !arena_room(s);
+}
+
 static inline char *arena_head(const struct kinf_store *s)
 {
     return s->arena + s->head + sizeof(struct kinf_block);
