@@ -4,8 +4,8 @@
  *   aim      names and digest; nothing was touched yet if they are bad
  *   compare  the record of what is there against the digest
  *   begin    a new version's folder
- *   write    its files, MIRROR_FILES_A_CALL a call
- *   seal     files and folders fsynced, the record last
+ *   write    its files, MIRROR_FILES_A_CALL a call, and its record
+ *   seal     files and folders fsynced
  *   commit   one rename (or, if nothing is there, one symlink), fsynced
  *
  * Until commit nobody can see the new version, and what goes wrong costs only
@@ -284,8 +284,8 @@ static enum mirror_problem write_file(struct mirror *m, struct walk *w)
     return len < 0 ? MIRROR_BAD_VALUE : MIRROR_FINE;
 }
 
-/* First all are written, then all are synced: a journal then has to be written
- * once, not once a file. */
+/* First all is written, the record last, then all is synced: so a journal has
+ * to be written once, not once a file. */
 static int sync_files(struct mirror *m)
 {
     struct mirror_job *job = &m->job;
@@ -325,7 +325,10 @@ static enum mirror_problem write_some(struct mirror *m,
     }
     m->key = (struct kinf_span){ "", 0 };
     *whole = !more;
-    err = sync_files(m);
+    err = more ? 0 : mirror_write_record(m, job->version, &job->place,
+                                         job->digest);
+    if (err >= 0)
+        err = sync_files(m);
     return err < 0 ? mirror_failed(m, err) : MIRROR_FINE;
 }
 
@@ -336,8 +339,6 @@ static int seal(struct mirror *m)
     struct mirror_job *job = &m->job;
     int err = m->sys->sync(job->files);
 
-    if (err >= 0)
-        err = mirror_write_record(m, job->version, &job->place, job->digest);
     if (err >= 0)
         err = m->sys->sync(job->version);
     return err < 0 ? err : m->sys->sync(m->hidden);

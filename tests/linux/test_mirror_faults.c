@@ -355,20 +355,28 @@ static int s_rename(int from_dir, const char *from, int dir, const char *name)
     return mirror_sys_real.rename(from_dir, from, dir, name);
 }
 
-/* An old version goes only when no link to it can come back. */
-static int s_unlink(int dir, const char *name, int flags)
+static mode_t mode_of(int dir, const char *name)
 {
     struct stat st;
 
-    if (is_namespace(dir)) {
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_mode;
+}
+
+/* An old version goes only when no link to it can come back. */
+static int s_unlink(int dir, const char *name, int flags)
+{
+    struct stat st = { 0 };
+    int err;
+
+    if (is_namespace(dir))
         soil(inode_of(dir));
-    } else if (flags == 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-               S_ISREG(st.st_mode)) {
+    else if (flags == 0 && S_ISREG(mode_of(dir, name)))
         assert_int_equal(dirty_count, 0);
-    }
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    (void)fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW);
+    err = mirror_sys_real.unlink(dir, name, flags);
+    if (err == 0)
         clean(st.st_ino);
-    return mirror_sys_real.unlink(dir, name, flags);
+    return err;
 }
 
 static int s_sync(int fd)

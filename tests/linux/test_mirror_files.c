@@ -45,6 +45,15 @@ static struct mirror_status status(void)
 
 #define EXPECT_TREE(text) assert_string_equal(text, world_tree(&w))
 
+static void put_file(const char *path, const char *text)
+{
+    int fd = open(world_path(&w, path), O_WRONLY | O_CREAT | O_EXCL, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
 /* ---- what is written ---------------------------------------------------- */
 
 static void test_each_key_is_a_file(void **state)
@@ -120,6 +129,23 @@ static void test_many_keys_take_many_calls_and_one_switch(void **state)
     assert_string_equal(world_read(&w, "shop/many/k0000"), "v");
     assert_string_equal(world_read(&w, "shop/many/k0192"), "v");
     assert_int_equal(world_versions(&w), 1);
+    free(json);
+}
+
+static void test_what_comes_in_the_way_while_half_written_stays(void **state)
+{
+    char *json = many_keys(MIRROR_FILES_A_CALL + 1, "v");
+    struct kinf_object object = { .name = KINF_SPAN("many"),
+                                  .namespace_ = KINF_SPAN("shop"),
+                                  .json = { json, strlen(json) } };
+
+    (void)state;
+    world_add(&w, "shop", "other", "{}");
+    assert_true(mirror_put(&w.mirror, &object, 0) > 0);
+    put_file("shop/many", "theirs");
+    assert_int_equal(mirror_put(&w.mirror, &object, 0), KINF_OK);
+    assert_int_equal(w.reports[MIRROR_IN_THE_WAY], 1);
+    EXPECT_TREE("shop/many=theirs\nshop/other/\n");
     free(json);
 }
 
@@ -447,15 +473,6 @@ static void test_a_failure_is_tried_again_ever_more_seldom(void **state)
 
 /* ---- things of others --------------------------------------------------- */
 
-static void put_file(const char *path, const char *text)
-{
-    int fd = open(world_path(&w, path), O_WRONLY | O_CREAT | O_EXCL, 0644);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-}
-
 static void test_what_is_in_the_way_stays(void **state)
 {
     (void)state;
@@ -777,6 +794,28 @@ static void test_noted_deletes_obey_the_brake(void **state)
     assert_int_equal(status().held, 20);
 }
 
+static void test_a_list_that_begins_ends_a_removal(void **state)
+{
+    (void)state;
+    add_objects(60);
+    mirror_relisting(&w.mirror, true);
+    w.complete = false;
+    for (unsigned i = 60; i-- > 36;) {
+        w.count--;
+        world_gone(&w, "shop", w.objects[i].name, true);
+    }
+    mirror_relisting(&w.mirror, false);
+    while (status().removed == 0)
+        w.now_ms += mirror_step(&w.mirror, w.now_ms);
+    assert_in_range(status().removed, 1, 23);
+    mirror_relisting(&w.mirror, true);
+    world_add(&w, "shop", "o59", "{}"); /* is back, as the list says */
+    world_run(&w, MIRROR_GRACE_MS - 1);
+    assert_in_range(status().removed, 1, 23);
+    world_listed(&w);
+    assert_int_equal(status().objects, 37);
+}
+
 static void test_incomplete_only_a_delete_removes(void **state)
 {
     (void)state;
@@ -865,6 +904,7 @@ int main(void)
         TEST(test_values_are_written_by_length),
         TEST(test_an_object_without_data_is_an_empty_folder),
         TEST(test_many_keys_take_many_calls_and_one_switch),
+        TEST(test_what_comes_in_the_way_while_half_written_stays),
         TEST(test_a_newer_state_replaces_one_half_written),
         TEST(test_deleted_while_half_written_leaves_nothing),
         TEST(test_a_mebibyte_in_one_value),
@@ -894,6 +934,7 @@ int main(void)
         TEST(test_events_are_not_braked),
         TEST(test_deletes_while_relisting_are_done_together),
         TEST(test_noted_deletes_obey_the_brake),
+        TEST(test_a_list_that_begins_ends_a_removal),
         TEST(test_incomplete_only_a_delete_removes),
         TEST(test_noted_and_back_again_stays),
         TEST(test_a_note_outlives_a_restart),
