@@ -1117,6 +1117,11 @@ static int step_aside(struct kinf_informer *inf)
         begin_aside(inf);
         return r->aside.state == ASIDE_IDLE ? KINF_ERR_AGAIN : KINF_OK;
     case ASIDE_ASK:
+        if (r->aside.request.type == KINF_REQUEST_GET && probe_due(inf)) {
+            inf->store.freed = true; /* looked for again after the probe */
+            end_aside(inf, 0);
+            return KINF_OK;
+        }
         err = kinf_exchange_ask(&r->aside, now_of(inf));
         if (err == KINF_OK)
             r->aside.state = ASIDE_READ;
@@ -1222,11 +1227,12 @@ static uint32_t read_wait(const struct kinf_informer *inf)
     if (!r->listing)
         wait = earlier_ms(wait, deadline_left(x->opened_ms + r->asked_ms +
                                                   30000, now));
-    if (!x->had_event && is_watch(r) && !r->probing) {
+    if (!x->had_event && is_watch(r) && r->aside.state != ASIDE_READ) {
         uint32_t due = deadline_left(x->opened_ms + CONFIG_KINF_DOUBT_MS, now);
         uint32_t may = deadline_left(r->probe_at_ms, now);
 
-        wait = earlier_ms(wait, due > may ? due : may);
+        if (!r->probing)
+            wait = earlier_ms(wait, due > may ? due : may);
     }
     return wait;
 }
