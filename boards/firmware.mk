@@ -38,7 +38,7 @@ $(FIRMWARE) $(FIRMWARE:.elf=.map) &: \
 	    -nostartfiles -Wl,--gc-sections -T $(LDSCRIPT) \
 	    -Wl,-Map=$(FIRMWARE:.elf=.map) -Wl,--fatal-warnings \
 	    $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -lc -lgcc \
-	    -Wl,--end-group -o $(FIRMWARE)
+	    -Wl,--end-group $(LDFLAGS_mbedtls) -o $(FIRMWARE)
 	@$(PYTHON) boards/budget.py $(FIRMWARE:.elf=.map) $(RAM_MAX) $(FLASH_MAX)
 
 firmware: deps-board

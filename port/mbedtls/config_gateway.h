@@ -46,8 +46,9 @@
 #define MBEDTLS_HKDF_C
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PK_WRITE_C
-/* Slots in .bss: with keys on the heap a volatile key would ask the arena. */
-#define MBEDTLS_PSA_KEY_SLOT_COUNT 16
+/* Slots in .bss: with keys on the heap a volatile key would ask the arena. Two
+ * for each handshake that runs at one time. */
+#define MBEDTLS_PSA_KEY_SLOT_COUNT 128
 /* psa_status_t mbedtls_psa_external_get_random(...) is port/mbedtls's too. */
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
 

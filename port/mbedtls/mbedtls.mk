@@ -20,5 +20,5 @@ $(O)/$(1)/libmbedtls.a: \
 endef
 mbedtls = $(eval $(call mbedtls_rules,$(1)))
 
-# What a program that speaks TLS is linked with; see stranger.c.
+# What a program that speaks TLS is linked with; see verify.c.
 LDFLAGS_mbedtls := -Wl,--wrap=mbedtls_rsa_parse_pubkey

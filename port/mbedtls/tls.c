@@ -163,9 +163,12 @@ static int alert(struct kinf_mbedtls *tls, const struct live *live)
  * signature. */
 static int explain(struct kinf_mbedtls *tls, struct live *live, int ret)
 {
-    if (kinf_mbedtls_arena_refused() != tls->refused ||
-        ret == MBEDTLS_ERR_SSL_ALLOC_FAILED)
+    if (kinf_mbedtls_arena_refused() != tls->refused)
         return no_memory(tls);
+    if (ret == MBEDTLS_ERR_SSL_ALLOC_FAILED)
+        return fail(tls, KINF_ERR_NO_MEMORY,
+                    "more handshakes at one time than PSA has key slots for "
+                    "(MBEDTLS_PSA_KEY_SLOT_COUNT)");
     if (tls->lower_err == KINF_ERR_CLOSED && tls->state == STATE_HANDSHAKE)
         return ended(tls);
     if (tls->lower_err != KINF_OK) {

@@ -32,9 +32,6 @@ C_TESTS := $(filter-out $(O)/unit-gcc/port/test_record \
     $(addprefix $(O)/unit-record/port/test_, \
         posix bad_ports pieces mbedtls tls),$(C_TESTS))
 
-# See port/mbedtls/stranger.c.
-$(O)/unit-%/port/test_tls: SANITIZE += $(LDFLAGS_mbedtls)
-
 # make port-test PORT=posix: one port through the conformance suite. For a port
 # of one's own: tests/port/test_NAME.c like test_posix.c, and its sources in
 # port/NAME, or in PORT_SRC.

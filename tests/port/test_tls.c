@@ -214,7 +214,7 @@ static void strangers_are_not_trusted(struct rig *rig)
         { "server-usage", "ca-ec", "not meant for servers" },
         { "server-deep", "ca-ec", "longer than" },
         { "server-weak", "ca-rsa", "too weak" },
-        { "server-exponent", "ca-rsa", "cannot be read" }, /* stranger.c */
+        { "server-exponent", "ca-rsa", "cannot be read" }, /* verify.c */
     };
 
     for (size_t i = 0; i < COUNT(bad); i++)
