@@ -27,8 +27,27 @@ void check_after_poll(struct box *b)
 #define REQUESTS_AN_HOUR 500
 #define LISTS_AN_HOUR 125
 
+/* It must not be busy when there is nothing to do: a poll moves something, or
+ * few do not. */
+static void check_polls(void)
+{
+    uint64_t moves = apps.callbacks, polls = world.polls - world.hour_polls;
+
+    for (uint32_t l = 0; l < world.link_count; l++)
+        moves += world.links[l].moves + world.links[l].opens * 8;
+    TELL("%llu polls, %llu moves this hour", (unsigned long long)polls,
+         (unsigned long long)(moves - world.hour_moves));
+    MUST(CONFIG_KINF_POLL_EVENTS == 1 ||
+             polls <= 1000 + 3 * (moves - world.hour_moves),
+         "%llu polls in an hour for %llu moves", (unsigned long long)polls,
+         (unsigned long long)(moves - world.hour_moves));
+    world.hour_polls = world.polls;
+    world.hour_moves = moves;
+}
+
 void check_hour(void)
 {
+    check_polls();
     for (uint32_t i = 0; i < world.box_count; i++) {
         struct box *b = &world.boxes[i];
         uint64_t opens = 0;

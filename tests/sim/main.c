@@ -343,11 +343,13 @@ int main(int argc, char **argv)
     if (run.options.print_script || sim.trace) {
         setvbuf(stdout, NULL, _IOFBF, 1 << 16);
         run_seed(&run, run.options.seed, &sum);
+        fflush(stdout);
         if (run.options.print_script)
-            return 0;
+            _exit(0); /* as the children: what the world holds is not freed */
     } else {
         run_all(&run, &sum);
     }
     report(&run, &sum, seconds_now() - begun);
-    return run.failures > 0;
+    fflush(stdout);
+    _exit(run.failures > 0);
 }

@@ -236,6 +236,7 @@ static int link_send(void *ctx, const void *data, size_t size)
         MUST(server_idle(l->conn) && l->flying == 0 && l->pending.len == 0,
              "bytes are sent before the answer has ended");
     l->bytes_up += size;
+    l->moves++;
     l->active_at = sim.now;
     text_bytes(&l->up, data, size);
     timer_at(sim.now + half_trip(), arrives, NULL, l->serial << 24 | size);
@@ -382,6 +383,7 @@ static int link_recv(void *ctx, void *data, size_t size)
     text_drop(&l->down, bytes);
     l->flying -= bytes;
     l->bytes_down += bytes;
+    l->moves++;
     s->bytes -= bytes;
     if (s->bytes == 0 && ++l->first == l->segments.count)
         l->first = l->segments.count = 0;

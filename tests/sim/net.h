@@ -50,7 +50,7 @@ struct link {
     bool waiting_answer; /* bytes were sent, none came back */
     uint32_t read_zero; /* AGAINs in a row */
     /* counters */
-    uint64_t opens, bytes_up, bytes_down, calls;
+    uint64_t opens, bytes_up, bytes_down, calls, moves;
 };
 
 /* What is wrong with the network now. Times are until when. */

@@ -65,7 +65,7 @@ struct world {
     uint64_t token_readable_at;
     struct text token;
     /* the hour */
-    uint64_t hour_faults, hour_changes;
+    uint64_t hour_faults, hour_changes, hour_polls, hour_moves;
     struct result result;
 };
 extern struct world world;
