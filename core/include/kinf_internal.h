@@ -326,6 +326,7 @@ struct kinf_list_cursor {
     struct kinf_span namespace_, label_selector, value;
     uint32_t entry;  /* listing every entry: the next one */
     uint32_t ticket; /* listing an index: its cursor's ticket */
+    uint32_t hash;   /* of index number and value */
     uint8_t index;
     bool has_index, by_index;
     bool unsure; /* an identity's labels could not be asked */

@@ -30,8 +30,9 @@ int kinf_get(const struct kinf_informer *inf, struct kinf_span key,
 static void take_cursor(struct kinf_store *s, struct kinf_list_cursor *c)
 {
     c->ticket = ++s->ticket;
+    c->hash = kinf_index_hash(s, c->index, c->value);
     s->cursors[c->ticket % CONFIG_KINF_CURSORS] = (struct kinf_index_cursor){
-        kinf_index_first(s, c->index, c->value), c->ticket
+        kinf_index_bucket(s, c->hash), c->ticket
     };
     c->by_index = true;
 }
@@ -93,6 +94,7 @@ static int step_index(struct kinf_store *s, struct kinf_list_cursor *c,
 
     if (at->ticket != c->ticket)
         return KINF_ERR_FULL;
+    at->posting = kinf_index_seek(s, at->posting, c->index, c->hash);
     if (at->posting == NONE) {
         *entry = NONE;
         return KINF_OK;

@@ -222,23 +222,22 @@ bool kinf_index_has(const struct kinf_store *s, kinf_idx entry, uint8_t index,
     }
 }
 
-kinf_idx kinf_index_first(const struct kinf_store *s, uint8_t index,
-                          struct kinf_span value)
+uint32_t kinf_index_hash(const struct kinf_store *s, uint8_t index,
+                         struct kinf_span value)
 {
-    uint32_t hash = value_hash(s, index, value);
-    kinf_idx at = s->heads[bucket_of(s, hash)];
-
-    while (at != NONE && s->postings[at].hash != hash)
-        at = s->postings[at].next;
-    return at;
+    return value_hash(s, index, value);
 }
 
-kinf_idx kinf_index_next(const struct kinf_store *s, kinf_idx posting)
+kinf_idx kinf_index_bucket(const struct kinf_store *s, uint32_t hash)
 {
-    uint32_t hash = s->postings[posting].hash;
+    return s->heads[bucket_of(s, hash)];
+}
 
-    do
-        posting = s->postings[posting].next;
-    while (posting != NONE && s->postings[posting].hash != hash);
-    return posting;
+kinf_idx kinf_index_seek(const struct kinf_store *s, kinf_idx at,
+                         uint8_t index, uint32_t hash)
+{
+    while (at != NONE && (s->postings[at].hash != hash ||
+                          s->postings[at].index != index))
+        at = s->postings[at].next;
+    return at;
 }

@@ -28,11 +28,14 @@ int kinf_index_by_name(const struct kinf_store *s, const char *name);
 bool kinf_index_has(const struct kinf_store *s, kinf_idx entry, uint8_t index,
                     struct kinf_span value);
 
-/* First posting of a value's bucket (or none), and the next that is of this
- * value after one. */
-kinf_idx kinf_index_first(const struct kinf_store *s, uint8_t index,
-                          struct kinf_span value);
-kinf_idx kinf_index_next(const struct kinf_store *s, kinf_idx posting);
+/* The hash by which postings of a value are told from others. */
+uint32_t kinf_index_hash(const struct kinf_store *s, uint8_t index,
+                         struct kinf_span value);
+/* First posting of that hash's bucket, and the first of the hash itself from
+ * one on; or none. An entry has at most one posting of a hash in an index. */
+kinf_idx kinf_index_bucket(const struct kinf_store *s, uint32_t hash);
+kinf_idx kinf_index_seek(const struct kinf_store *s, kinf_idx posting,
+                         uint8_t index, uint32_t hash);
 
 int kinf_namespace_index(const struct kinf_object *object, unsigned n,
                          char *value, size_t size);

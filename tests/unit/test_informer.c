@@ -556,7 +556,7 @@ static void expect_all_shown(void)
 
 static void run(const struct kinf_sizes *sizes, bool roomy)
 {
-    for (unsigned n = 1; n <= 60; n++) {
+    for (unsigned n = 1; n <= 24; n++) {
         seed = 0x9E3779B97F4A7C15u * n;
         set_up(sizes, 1 + rnd() % 10);
         for (int round = 0; round < 4; round++) {
