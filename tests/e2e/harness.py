@@ -522,26 +522,39 @@ class Server:
 # ---- kinformer --------------------------------------------------------------
 
 class Watch(program.Kinformer):
-    """kinformer watch with a status file."""
+    """kinformer watch with a status file: of ConfigMaps everywhere, unless
+    the first word names what else."""
 
     def __init__(self, server, *words, kubeconfig=None, binary=SHORT, **more):
         self.server = server
         self.status_path = f"{server.dir}/status-{time.monotonic_ns()}"
-        super().__init__("watch", "cm", "-A", "--kubeconfig",
+        if not words or words[0].startswith("-"):
+            words = ("cm", "-A", *words)
+        super().__init__("watch", *words, "--kubeconfig",
                          kubeconfig or server.kubeconfig(),
-                         "--status", self.status_path, *words,
+                         "--status", self.status_path,
                          program=binary, **more)
 
     def __exit__(self, kind, *_):
         code = self.end(signal.SIGTERM, 20)
         said = "\n".join(self.errors)
+        for place in (said, *list(self.lines.queue), self.status_text()):
+            assert TOKEN not in place, place
         if kind is None:
             assert "Sanitizer" not in said and "assert" not in said, said
             assert code == 0, f"ended with {code}: {said}"
         elif kind is not None:
             print("# stderr of kinformer:", file=sys.stderr)
             print("\n".join("#   " + e for e in self.errors), file=sys.stderr)
-            print(f"# requests: {self.server.requests}", file=sys.stderr)
+            print("# requests:", getattr(self.server, "requests", ""),
+                  file=sys.stderr)
+
+    def status_text(self):
+        try:
+            with open(self.status_path, encoding="utf-8") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
 
     def status(self):
         """The first informer's part, or nothing yet."""
@@ -587,7 +600,7 @@ def once(server, *words, kubeconfig=None, binary=SHORT, seconds=60):
         "watch", "cm", "-A", "--once", "--kubeconfig",
         kubeconfig or server.kubeconfig(), *words,
         program=binary, seconds=seconds)
-    assert "Sanitizer" not in err, err
+    assert "Sanitizer" not in err and TOKEN not in out + err, err
     return code, out, err
 
 
@@ -598,7 +611,8 @@ _pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
 
 
 def side_by_side(case):
-    """Class decorator: its tests run together, and are reported in turn."""
+    """Class decorator: its tests run together, and are reported in turn. They
+    begin with the first of them, or with case.begin()."""
     bodies = {n: f for n, f in vars(case).items() if n.startswith("test_")}
     running = {}
 
@@ -615,10 +629,10 @@ def side_by_side(case):
         whole_name = f"__main__.{case.__name__}.{name}"
         return not words_ or any(w in whole_name for w in words_)
 
-    def begin(_):
+    def begin(_=None):
         certificates()
         for name in sorted(bodies):
-            if picked(name):
+            if picked(name) and name not in running:
                 running[name] = _pool.submit(run_one, name)
 
     def waiter(name):
@@ -626,6 +640,7 @@ def side_by_side(case):
             running[name].result()
         return test
 
+    case.begin = staticmethod(begin)
     case.setUpClass = classmethod(begin)
     for name in bodies:
         setattr(case, name, waiter(name))
