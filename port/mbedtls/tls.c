@@ -330,6 +330,17 @@ static int make_live(struct kinf_mbedtls *tls, struct kinf_span host,
     return 0;
 }
 
+/* What a caller tells when its deadline ends this phase. */
+static void in_handshake(struct kinf_mbedtls *tls)
+{
+    const struct live *live = tls->live;
+    struct kinf_words w = reason(tls);
+
+    kinf_words_text(&w, "in the TLS handshake with ");
+    kinf_words_bytes(&w, live->name, live->name_len);
+    tls->state = STATE_HANDSHAKE;
+}
+
 static int open_lower(struct kinf_mbedtls *tls, struct kinf_span host,
                       uint16_t port)
 {
@@ -345,7 +356,7 @@ static int open_lower(struct kinf_mbedtls *tls, struct kinf_span host,
     tls->refused = kinf_mbedtls_arena_refused();
     ret = make_live(tls, host, port);
     if (ret == 0) {
-        tls->state = STATE_HANDSHAKE;
+        in_handshake(tls);
         return again(tls, true);
     }
     if (kinf_mbedtls_arena_refused() != tls->refused) {
@@ -382,6 +393,7 @@ static int finish(struct kinf_mbedtls *tls, struct live *live)
         return fail(tls, KINF_ERR_NOT_TRUSTED,
                     "the server's certificate was not verified");
     tls->verified = true;
+    tls->reason[0] = '\0';
     tls->resumed = !live->asked;
     tls->state = STATE_OPEN;
     tls->call = false;

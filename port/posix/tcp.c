@@ -112,6 +112,8 @@ static int begin(struct kinf_posix_tcp *tcp, struct kinf_span host,
                  "no thread or descriptor is left for a lookup");
         return fail(tcp, KINF_ERR_NAME);
     }
+    snprintf(tcp->reason, sizeof(tcp->reason), "resolving %.64s",
+             name);
     tcp->state = STATE_RESOLVE;
     return KINF_OK;
 }
@@ -192,14 +194,22 @@ static void set_options(int fd)
 #endif
 }
 
+static void write_address(const struct kinf_posix_tcp *tcp,
+                          char text[INET6_ADDRSTRLEN])
+{
+    const struct kinf_posix_address *address = current_address(tcp);
+
+    text[0] = '\0';
+    (void)inet_ntop(address->ipv6 ? AF_INET6 : AF_INET, address->bytes, text,
+                    INET6_ADDRSTRLEN);
+}
+
 /* Notes why this address does not do and turns to the next. */
 static void next_address(struct kinf_posix_tcp *tcp, const char *why)
 {
-    const struct kinf_posix_address *address = current_address(tcp);
-    char text[INET6_ADDRSTRLEN] = "?";
+    char text[INET6_ADDRSTRLEN];
 
-    inet_ntop(address->ipv6 ? AF_INET6 : AF_INET, address->bytes, text,
-              sizeof(text));
+    write_address(tcp, text);
     close_fd(tcp);
     tcp->tried++;
     if (tcp->count > 1)
@@ -210,6 +220,17 @@ static void next_address(struct kinf_posix_tcp *tcp, const char *why)
         snprintf(tcp->reason, sizeof(tcp->reason), "%s port %u: %s", text,
                  tcp->port, why);
     tcp->state = STATE_ADDRESS;
+}
+
+/* What a caller tells when its deadline ends this phase. */
+static void connecting_to(struct kinf_posix_tcp *tcp)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    write_address(tcp, text);
+    snprintf(tcp->reason, sizeof(tcp->reason), "connecting to %s port %u", text,
+             tcp->port);
+    tcp->state = STATE_CONNECT;
 }
 
 static void opened(struct kinf_posix_tcp *tcp)
@@ -242,7 +263,7 @@ static int try_address(struct kinf_posix_tcp *tcp)
     if (connect(tcp->fd, &to.any, size) == 0)
         opened(tcp);
     else if (errno == EINPROGRESS)
-        tcp->state = STATE_CONNECT;
+        connecting_to(tcp);
     else
         next_address(tcp, strerror(errno));
     return KINF_OK;

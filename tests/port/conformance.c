@@ -147,6 +147,8 @@ static void expect_stalled(struct rig *rig, enum kinf_phase phase)
             (int)rig_status(rig).phase, (int)phase);
     REQUIRE((rig_status(rig).wants & KINF_WANTS_CALL) == 0,
             "it wants to be called for ever");
+    REQUIRE(rig_status(rig).reason != NULL,
+            "no words for what it is at, should a deadline end it");
     rig->ops->close(rig->ctx);
 }
 
