@@ -104,7 +104,8 @@ def change(server, number):
     """One change from outside: mostly updates, now and then a new or a
     deleted ConfigMap."""
     if number % 5 == 3:
-        server.load("put", "-n", "shop", "extra-%d" % number, "born=%d" % number)
+        server.load("put", "-n", "shop", "extra-%d" % number,
+                    "born=%d" % number)
     elif number % 5 == 4 and number > 4:
         server.load("delete", "-n", "shop", "extra-%d" % (number - 1))
     else:

@@ -549,8 +549,9 @@ struct kinf_informer_config {
     uint32_t limit;       /* objects a page; 0: CONFIG_KINF_LIST_LIMIT */
     uint32_t verify_ms;   /* 0: never; see design "a server restored" */
     uint32_t poll_ms;     /* 405: list again so often; 0: told as an error */
-    /* Paths to keep, beside apiVersion, kind and the identity; none: all.
-     * metadata.managedFields and the last-applied annotation never stay. */
+    /* Paths to keep, beside the identity; none: all. apiVersion, kind (known
+     * and not in a list's items), metadata.managedFields and the last-applied
+     * annotation never stay. */
     const struct kinf_span *keep;
     uint32_t keep_count; /* at most CONFIG_KINF_KEEP_PATHS */
     struct kinf_sizes sizes;

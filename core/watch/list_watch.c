@@ -281,7 +281,7 @@ static int take_end(struct kinf_list_watch *lw, const struct kinf_item *item)
         return refused(lw, item);
     if (watch && kinf_json_stream_between(&lw->session->u.answer.json))
         return KINF_SOURCE_END;
-    return lw->state == TAIL ? KINF_SOURCE_END : KINF_ERR_CUT;
+    return lw->state == TAIL ? (int)KINF_SOURCE_END : KINF_ERR_CUT;
 }
 
 static void close_request(void *ctx)

@@ -758,13 +758,23 @@ static int read_main(struct kinf_informer *inf)
 
 /* ---- the machine -------------------------------------------------------- */
 
+/* Could an answer be read? A request whose answer cannot is not sent. */
+static bool has_room(struct kinf_informer *inf)
+{
+    struct kinf_store *s = &inf->store;
+
+    s->want_room |= !arena_room(s);
+    return !fifo_full(&inf->fifo) && arena_room(s) &&
+           !pool_full(&s->record_pool);
+}
+
 static int ask(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
     int err = KINF_OK;
 
-    if (inf->k->reloading || (r->probing && r->shared)) {
-        kinf_exchange_close(&r->main); /* out of the line, the probe is in it */
+    if (inf->k->reloading || (r->probing && r->shared) || !has_room(inf)) {
+        kinf_exchange_close(&r->main); /* out of the line: others go first */
         return KINF_ERR_AGAIN;
     }
     if (!r->main.asked) {
@@ -884,12 +894,10 @@ static void aside_failed(struct kinf_informer *inf, int err)
 {
     struct kinf_reflector *r = &inf->reflector;
 
-    if (r->aside.request.type == KINF_REQUEST_GET &&
-        err == KINF_ERR_NO_RESOURCE)
-        err = KINF_ERR_NOT_FOUND; /* gone meanwhile: the watch will say so */
-    else
+    /* A fetched object may be gone meanwhile: the watch will say so. */
+    if (r->aside.request.type != KINF_REQUEST_GET ||
+        err != KINF_ERR_NO_RESOURCE)
         tell(inf, err, &r->aside.item, NULL);
-    inf->store.freed = true; /* what was not fetched is looked for again */
     end_aside(inf, backoff_next(&r->aside_backoff, random_of(inf)));
 }
 
@@ -1185,7 +1193,8 @@ bool kinf_reflector_wants_room(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
 
-    return r->main.begun || r->aside.begun || r->state == MARK;
+    return r->main.begun || r->aside.begun || r->state == MARK ||
+           r->state == ASK;
 }
 
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
@@ -1224,13 +1233,15 @@ static uint32_t read_wait(const struct kinf_informer *inf)
     if (x->in_object)
         wait = earlier_ms(wait, deadline_left(x->object_ms +
                                                   CONFIG_KINF_OBJECT_MS, now));
-    if (!r->listing)
+    else if (!r->listing)
         wait = earlier_ms(wait, deadline_left(x->opened_ms + r->asked_ms +
                                                   30000, now));
     if (!x->had_event && is_watch(r) && r->aside.state != ASIDE_READ) {
         uint32_t due = deadline_left(x->opened_ms + CONFIG_KINF_DOUBT_MS, now);
         uint32_t may = deadline_left(r->probe_at_ms, now);
+        uint32_t free = deadline_left(r->aside_at_ms, now);
 
+        may = may > free ? may : free;
         if (!r->probing)
             wait = earlier_ms(wait, due > may ? due : may);
     }

@@ -87,7 +87,7 @@ static int end_step(struct kinf_script *s)
     if (step->error != KINF_OK)
         return step->error;
     if (!is_watch(step->on))
-        return s->offset == DONE ? KINF_SOURCE_END : KINF_ERR_CUT;
+        return s->offset == DONE ? (int)KINF_SOURCE_END : KINF_ERR_CUT;
     s->offset = SILENT;
     return KINF_ERR_AGAIN;
 }

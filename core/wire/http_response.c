@@ -309,7 +309,7 @@ static int end_line(struct kinf_http_response *r)
     case TRAILER_LF:
     default: /* RFC 9112 7.1.2: trailers may be discarded */
         r->state = empty ? DONE : TRAILER;
-        err = empty ? HTTP_END : KINF_OK;
+        err = empty ? (int)HTTP_END : KINF_OK;
         break;
     }
     r->line_len = 0;
