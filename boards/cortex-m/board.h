@@ -17,10 +17,12 @@ signed char board_netif_init(struct netif *netif);
 /* Takes in at most a few frames. Returns whether there may be more. */
 bool board_netif_poll(struct netif *netif);
 
-/* Whether a "q" came over the serial line. */
-bool board_asked_to_end(void);
+/* A byte that came over the serial line, or -1. */
+int board_serial_byte(void);
 
 /* Of the family. */
+/* Whether a "q" ever came over the serial line. */
+bool board_asked_to_end(void);
 extern const struct kinf_platform board_platform;
 void board_print(const char *text, size_t len);
 void board_exit(int code) __attribute__((noreturn));

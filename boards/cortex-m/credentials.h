@@ -9,7 +9,7 @@
 
 #define CREDENTIALS_MAGIC 0x464E494Bu /* "KINF" */
 
-/* Texts end with a zero byte. Little-endian, no gaps; run.py knows the sizes. */
+/* Texts end with a zero byte. No gaps; run.py knows the sizes. */
 struct board_credentials {
     uint32_t magic;      /* anything else: the page is empty */
     uint32_t changes;    /* end after so many; 0: never */

@@ -85,6 +85,15 @@ static uint32_t now_ms(void *ctx)
     return ticks;
 }
 
+bool board_asked_to_end(void)
+{
+    static bool asked;
+
+    if (board_serial_byte() == 'q')
+        asked = true;
+    return asked;
+}
+
 /* With interrupts held back, one that comes before wfi ends it at once: none is
  * slept through. */
 void board_sleep(uint32_t ms)

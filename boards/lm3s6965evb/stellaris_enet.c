@@ -71,9 +71,9 @@ void board_start(void)
     MAC_TCTL = 1u << 4 | 1u << 2 | 1u << 1 | 1u; /* duplex, CRC, padding, on */
 }
 
-bool board_asked_to_end(void)
+int board_serial_byte(void)
 {
-    return (UART_FR & 1u << 4) == 0 && UART_DR == 'q';
+    return (UART_FR & 1u << 4) == 0 ? (int)(UART_DR & 0xFF) : -1;
 }
 
 /* Words of a frame: the first two bytes are the length without the header,

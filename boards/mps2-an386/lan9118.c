@@ -60,9 +60,9 @@ void board_start(void)
     UART_CTRL = 1u << 1; /* receives */
 }
 
-bool board_asked_to_end(void)
+int board_serial_byte(void)
 {
-    return (UART_STATE & 1u << 1) != 0 && UART_DATA == 'q';
+    return (UART_STATE & 1u << 1) != 0 ? (int)(UART_DATA & 0xFF) : -1;
 }
 
 static err_t send_frame(struct netif *netif, struct pbuf *p)
