@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Another architecture: core, port/mbedtls and port/lwip compile and link for
-# a 32-bit RISC-V with picolibc. Nothing is run.
+# a 32-bit RISC-V with picolibc. Nothing is run. port/lwip is linked for itself:
+# the smallest firmware does not call it.
 
 DEPS_TEST += riscv
 
@@ -9,13 +10,16 @@ RISCV_FLAGS := -march=rv32imac -mabi=ilp32 --specs=picolibc.specs
 
 $(call flavour,riscv,riscv64-unknown-elf-gcc,$(RISCV_FLAGS) -Os -DWITH_TLS=1,,firmware)
 $(call mbedtls,riscv)
+$(call lwip,riscv)
 
 # The smallest firmware of tests/size, over TLS.
 RISCV_OBJECTS := $(call objects,riscv,$(CORE_SRC) $(TLS_SRC) \
-                   tests/size/main.c) $(O)/riscv/libmbedtls.a
+                   $(wildcard port/lwip/*.c) tests/size/main.c) \
+                   $(addprefix $(O)/riscv/lib,mbedtls.a lwip.a)
 $(O)/riscv/linked.elf: $(RISCV_OBJECTS)
 	@echo '  LD      $@'
 	@riscv64-unknown-elf-gcc $(RISCV_FLAGS) -nostartfiles -Wl,-e,main \
+	    -Wl,-u,kinf_lwip_tcp_ops -Wl,-u,kinf_lwip_platform \
 	    -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
 	    -Wl,--defsym=__flash_size=0x40000 -Wl,--defsym=__ram_size=0x20000 \
 	    $^ -o $@

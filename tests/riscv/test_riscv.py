@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Core and port/mbedtls link for a 32-bit RISC-V, with nothing missing."""
+"""Core, port/mbedtls and port/lwip link for a 32-bit RISC-V, with nothing missing."""
 
 import os
 import subprocess
@@ -29,6 +29,8 @@ class Riscv(unittest.TestCase):
         names = {line.split()[-1] for line in tool("nm").splitlines()}
         self.assertIn("kinf_poll", names)
         self.assertIn("mbedtls_ssl_handshake", names)
+        self.assertIn("kinf_lwip_tcp_ops", names)
+        self.assertIn("tcp_connect", names)
         self.assertEqual("", tool("nm", "--undefined-only"))
         self.assertEqual(set(), names & {"malloc", "calloc", "free", "printf",
                                          "snprintf", "exit", "errno"})
