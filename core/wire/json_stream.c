@@ -100,10 +100,10 @@ enum known {
 /* Of that, what belongs to a list and not to one object. */
 #define OF_LIST                                                                \
     (BIT(R_ITEMS) | BIT(R_LIST_META) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE))
-/* What stays whatever the paths say. */
-#define ALWAYS                                                                 \
-    (BIT(F_NAME) | BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION) |            \
-     BIT(F_KIND) | BIT(F_API_VERSION))
+/* What stays whatever the paths say, and what never does: items of a list do
+ * not have kind and apiVersion, and one state is to have one text. */
+#define ALWAYS (BIT(F_NAME) | BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION))
+#define NEVER (BIT(F_DROPPED) | BIT(F_KIND) | BIT(F_API_VERSION))
 
 static const struct {
     const char *text;
@@ -374,7 +374,7 @@ static void end_key(struct kinf_json_stream *s)
     s->seen |= bit;
     if (!s->in_object || s->drop_depth > 0)
         return;
-    if (s->field == F_DROPPED)
+    if ((NEVER & bit) != 0)
         drop(s);
     else if (is_picking(s))
         pick(s);

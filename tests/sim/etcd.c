@@ -588,13 +588,15 @@ static void head(struct writer *w)
 {
     const char *kind = w->kind->kind, *version = w->kind->api_version;
 
+    if (w->form->kept)
+        return; /* lists do not have it, so nothing kept has */
     if (w->form->metadata_only) {
         kind = "PartialObjectMetadata";
         version = "meta.k8s.io/v1";
     } else if (!w->form->head && !w->kind->unstructured) {
         return;
     }
-    if (!w->form->kept && w->state->look.broken == BROKEN_KIND)
+    if (w->state->look.broken == BROKEN_KIND)
         kind = "Table";
     if (w->kind->unstructured && !w->form->metadata_only)
         member(w, "apiVersion", version);
