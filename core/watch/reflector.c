@@ -898,6 +898,7 @@ static void aside_failed(struct kinf_informer *inf, int err)
     if (r->aside.request.type != KINF_REQUEST_GET ||
         err != KINF_ERR_NO_RESOURCE)
         tell(inf, err, &r->aside.item, NULL);
+    inf->store.freed = true; /* what was not fetched is looked for again */
     end_aside(inf, backoff_next(&r->aside_backoff, random_of(inf)));
 }
 
