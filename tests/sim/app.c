@@ -32,6 +32,13 @@ uint32_t kept_size(const struct box *box, uint32_t state, bool head)
     return (uint32_t)t.len;
 }
 
+/* A wrong kind is not seen where no kind is said. */
+static bool hidden(const struct box *box, const struct look *look, bool head)
+{
+    return look->broken == BROKEN_KIND && !head && !box->view.metadata_only &&
+           !kinds[box->view.res].unstructured;
+}
+
 static bool looks_so(const struct box *box, const struct kinf_object *o,
                      uint32_t state)
 {
@@ -45,7 +52,7 @@ static bool looks_so(const struct box *box, const struct kinf_object *o,
         if (o->reason == KINF_REASON_KEY_ONLY)
             return true;
         kept_text(box, state, head != 0, &t);
-        if (look->broken != BROKEN_NOT)
+        if (look->broken != BROKEN_NOT && !hidden(box, look, head != 0))
             continue;
         if (o->reason == KINF_WHOLE && o->json.len == t.len &&
             o->size == t.len && memcmp(o->json.ptr, t.ptr, t.len) == 0)

@@ -498,6 +498,14 @@ static void tell_poll(uint32_t wait)
 
     for (size_t i = 0; i < n; i++)
         text_fmt(&t, " %u", waits[i].wants);
+    for (uint32_t i = 0; i < world.box_count; i++) {
+        const struct kinf_informer *inf = &world.boxes[i].inf;
+
+        text_fmt(&t, "; %u: state %u, aside %u, settled %u, no room %u%s", i,
+                 inf->reflector.state, inf->reflector.aside.state,
+                 inf->store.settled, inf->store.no_room,
+                 inf->store.freed ? ", freed" : "");
+    }
     tell("poll: may sleep %u ms, wants%s", wait, t.ptr);
     text_free(&t);
 }
