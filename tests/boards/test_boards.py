@@ -245,14 +245,15 @@ class OnBoards(unittest.TestCase):
 
 class Watching(OnBoards):
     def test_list_and_watch(self):
-        """Objects of 512 bytes of data and what belongs to them."""
-        self.fill(5)
+        """As many objects of 1 KB as the small board is to hold, none cut."""
+        self.fill(SMALL["objects"] - 1, size=1000)
         self.start()
         for board in self.boards:
-            self.assertEqual([("ADDED", f"cm-{i:05}") for i in range(5)],
+            self.assertEqual([("ADDED", f"cm-{i:05}")
+                              for i in range(SMALL["objects"] - 1)],
                              sorted(self.told(board)))
             mark = board.mark()
-            self.kload(board, "put", "extra", "a=1")
+            self.kload(board, "put", "extra", "a=" + "x" * 512)
             board.wait("^ADDED .*/extra", mark)
             self.kload(board, "patch", "extra", "a=2")
             board.wait("^MODIFIED .*/extra", mark)
@@ -428,6 +429,32 @@ class Rsa(OnBoards):
         for board in self.boards:
             self.assertNotIn(CERTIFICATE, board.relay.said[-1][1].messages)
         self.end()
+
+
+class Configuration(unittest.TestCase):
+    def compiled(self, **symbols):
+        """What the compiler says to port/lwip with these symbols."""
+        sources = os.environ.get("LWIP_DIR", "build/src/lwip")
+        return subprocess.run(
+            ["arm-none-eabi-gcc", "-mcpu=cortex-m3", "-mthumb", "-std=c11",
+             "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Icore/include",
+             "-Iport", "-Iport/lwip", "-isystem", sources + "/src/include",
+             *(f"-DCONFIG_KINF_LWIP_{k}={v}" for k, v in symbols.items()),
+             "port/lwip/tcp.c"], capture_output=True, text=True,
+            check=False).stderr
+
+    def test_a_pool_below_the_windows_does_not_compile(self):
+        for lean, connections, least in ((1, 1, 8), (1, 2, 14), (0, 1, 6),
+                                         (0, 2, 10)):
+            sizes = {"LEAN": lean, "CONNECTIONS": connections}
+            with self.subTest(**sizes):
+                self.assertEqual("", self.compiled(POOL=least, **sizes))
+                self.assertIn("CONFIG_KINF_LWIP_POOL",
+                              self.compiled(POOL=least - 1, **sizes))
+
+    def test_names_and_addresses_by_option_compile(self):
+        self.assertEqual("", self.compiled(DNS=1))
+        self.assertEqual("", self.compiled(DNS=1, DHCP=1))
 
 
 if __name__ == "__main__":
