@@ -3,7 +3,7 @@
 # The boards' images, as a user builds them: a make of their own each.
 
 BOARDS_TESTED := mps2-an386 lm3s6965evb
-DEPS_TEST     += board
+DEPS_TEST     += board lwip
 
 BOARD_IMAGES := $(foreach b,$(BOARDS_TESTED),$(O)/$(b)/firmware.elf)
 ifeq ($(BOARD),linux)
