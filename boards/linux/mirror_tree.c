@@ -354,20 +354,26 @@ enum mirror_problem mirror_in_place(struct mirror *m)
     return MIRROR_MOVED;
 }
 
-void mirror_tell(struct mirror *m, enum mirror_problem problem,
-                 const struct mirror_place *place)
+void mirror_tell_of(struct mirror *m, enum mirror_problem problem,
+                    struct kinf_span namespace_, struct kinf_span name)
 {
-    struct mirror_report report = { .problem = problem, .key = m->key };
+    struct mirror_report report = { .problem = problem,
+                                    .namespace_ = namespace_,
+                                    .name = name,
+                                    .key = m->key };
 
     if (problem == MIRROR_DISK || problem == MIRROR_LEFT)
         report.error = m->error;
     if (problem == MIRROR_DISK)
         m->status.last_error = m->error;
-    if (place) {
-        report.namespace_ = mirror_span(place->namespace_);
-        report.name = mirror_span(place->name);
-    }
     if (problem != MIRROR_TRUNCATED)
         m->status.errors++;
     m->config->report(m->config->ctx, &report);
+}
+
+void mirror_tell(struct mirror *m, enum mirror_problem problem,
+                 const struct mirror_place *place)
+{
+    mirror_tell_of(m, problem, mirror_span(place ? place->namespace_ : ""),
+                   mirror_span(place ? place->name : ""));
 }

@@ -85,7 +85,9 @@ void mirror_link_text(const char *id, char out[MIRROR_LINK_BYTES]);
 enum mirror_problem mirror_failed(struct mirror *m, int err);
 /* Is DIR/.kinformer still the folder we opened? */
 enum mirror_problem mirror_in_place(struct mirror *m);
-/* Reports a problem, and counts it if it is an object's. place may be NULL. */
+/* Reports a problem and counts it. place may be NULL. */
+void mirror_tell_of(struct mirror *m, enum mirror_problem problem,
+                    struct kinf_span namespace_, struct kinf_span name);
 void mirror_tell(struct mirror *m, enum mirror_problem problem,
                  const struct mirror_place *place);
 

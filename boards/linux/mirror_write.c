@@ -14,111 +14,13 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "mirror_digest.h"
+#include "mirror_keys.h"
 #include "mirror_tree.h"
 
 #define BUSY_MS 2  /* another object is being written */
 #define SLICE_MS 1 /* this one is, and goes on */
 #define ROOM_MS 20 /* old versions are being removed */
 #define STALE_MS 60000
-
-/* ---- keys and values ---------------------------------------------------- */
-
-struct walk {
-    struct kinf_data_cursor cursor;
-    struct kinf_reader reader;
-    char key[MIRROR_NAME_BYTES]; /* unescaped, a file's name */
-    bool binary, empty;
-};
-
-/* Goes to the next key. *more is false when there is none. */
-static enum mirror_problem next_key(struct mirror *m,
-                                    const struct kinf_object *object,
-                                    struct walk *w, bool *more)
-{
-    char text[MIRROR_NAME_BYTES];
-    struct kinf_span raw = { "", 0 };
-    struct kinf_value value, key;
-    int found = m->config->secrets
-                    ? kinf_secret_each(object, &w->cursor, &raw, &value,
-                                       &w->binary)
-                    : kinf_configmap_each(object, &w->cursor, &raw, &value,
-                                          &w->binary);
-    int len;
-
-    *more = found > 0;
-    if (found <= 0)
-        return found == 0 ? MIRROR_FINE : MIRROR_BAD_VALUE;
-    key = (struct kinf_value){ KINF_JSON_STRING, raw };
-    m->key = raw;
-    len = kinf_string(key, text, sizeof text);
-    if (len < 0)
-        return MIRROR_BAD_KEY;
-    if (!mirror_file_name((struct kinf_span){ text, (size_t)len }, w->key))
-        return MIRROR_BAD_KEY;
-    w->empty = value.type == KINF_JSON_NULL;
-    kinf_reader_init(&w->reader, value);
-    return MIRROR_FINE;
-}
-
-/* Reads a piece of the value into m->piece[0]. Returns 0 at its end. */
-static int read_piece(struct mirror *m, struct walk *w)
-{
-    if (w->empty)
-        return 0;
-    return w->binary ? kinf_read_base64(&w->reader, m->piece[0], MIRROR_PIECE)
-                     : kinf_read_string(&w->reader, m->piece[0], MIRROR_PIECE);
-}
-
-/* What an object asks of the disk. */
-struct aim {
-    struct mirror_place place;
-    char digest[MIRROR_DIGEST_BYTES];
-    uint64_t bytes;
-};
-
-static enum mirror_problem digest_value(struct mirror *m, struct walk *w,
-                                        struct mirror_digest *d,
-                                        struct aim *aim)
-{
-    uint64_t bytes = 0;
-    int len;
-
-    mirror_digest_add_len(d, strlen(w->key));
-    mirror_digest_add(d, w->key, strlen(w->key));
-    while ((len = read_piece(m, w)) > 0) {
-        mirror_digest_add(d, m->piece[0], (size_t)len);
-        bytes += (uint64_t)len;
-    }
-    mirror_digest_add_len(d, bytes);
-    aim->bytes += bytes;
-    return len < 0 ? MIRROR_BAD_VALUE : MIRROR_FINE;
-}
-
-/* Finds everything in an object that could not be written, too. */
-static enum mirror_problem digest_object(struct mirror *m,
-                                         const struct kinf_object *object,
-                                         struct aim *aim)
-{
-    struct walk w = { 0 };
-    struct mirror_digest d;
-    enum mirror_problem problem;
-    bool more;
-
-    mirror_digest_begin(&d);
-    for (;;) {
-        problem = next_key(m, object, &w, &more);
-        if (problem == MIRROR_FINE && more)
-            problem = digest_value(m, &w, &d, aim);
-        if (problem != MIRROR_FINE)
-            return problem;
-        if (!more)
-            break;
-    }
-    m->key = (struct kinf_span){ "", 0 };
-    mirror_digest_end(&d, aim->digest);
-    return MIRROR_FINE;
-}
 
 /* ---- compare ------------------------------------------------------------ */
 
@@ -133,13 +35,13 @@ static bool intact_files(struct mirror *m, const struct kinf_object *object,
                          int files, struct timespec made, uint64_t bytes)
 {
     const mode_t wrong = 07777 & ~mirror_file_mode(m);
-    struct walk w = { 0 };
+    struct mirror_walk w = { 0 };
     struct stat st;
     bool more = true;
 
     if (m->sys->fstat(files, &st) < 0 || after(st.st_ctim, made))
         return false;
-    while (next_key(m, object, &w, &more) == MIRROR_FINE && more) {
+    while (mirror_next_key(m, object, &w, &more) == MIRROR_FINE && more) {
         if (m->sys->stat(files, w.key, &st) < 0 || !S_ISREG(st.st_mode) ||
             (st.st_mode & wrong) || after(st.st_ctim, made) ||
             (uint64_t)st.st_size > bytes)
@@ -163,7 +65,8 @@ static bool intact(struct mirror *m, const struct kinf_object *object,
 }
 
 /* The object is on disk as it should be. */
-static enum mirror_problem confirm(struct mirror *m, const struct aim *aim,
+static enum mirror_problem confirm(struct mirror *m,
+                                   const struct mirror_aim *aim,
                                    const char *id, bool gone)
 {
     int fd, err;
@@ -181,7 +84,7 @@ static enum mirror_problem confirm(struct mirror *m, const struct aim *aim,
 /* Is the object on disk already? */
 static enum mirror_problem compare(struct mirror *m,
                                    const struct kinf_object *object,
-                                   const struct aim *aim, bool *same)
+                                   const struct mirror_aim *aim, bool *same)
 {
     struct mirror_record record = { 0 };
     char id[MIRROR_ID_BYTES];
@@ -222,7 +125,7 @@ static int make_version(struct mirror *m, char id[MIRROR_ID_BYTES])
     return err;
 }
 
-static enum mirror_problem begin(struct mirror *m, const struct aim *aim,
+static enum mirror_problem begin(struct mirror *m, const struct mirror_aim *aim,
                                  bool ours)
 {
     struct mirror_job *job = &m->job;
@@ -263,7 +166,7 @@ static int write_all(const struct mirror *m, int fd, const char *data,
     return 0;
 }
 
-static enum mirror_problem write_file(struct mirror *m, struct walk *w)
+static enum mirror_problem write_file(struct mirror *m, struct mirror_walk *w)
 {
     struct mirror_job *job = &m->job;
     int fd = m->sys->open(job->files, w->key,
@@ -276,7 +179,7 @@ static enum mirror_problem write_file(struct mirror *m, struct walk *w)
     if (fd < 0)
         return mirror_failed(m, fd);
     job->open[job->open_count++] = fd;
-    while ((len = read_piece(m, w)) > 0) {
+    while ((len = mirror_read_piece(m, w)) > 0) {
         err = write_all(m, fd, m->piece[0], (size_t)len);
         if (err < 0)
             return mirror_failed(m, err);
@@ -307,16 +210,16 @@ static enum mirror_problem write_some(struct mirror *m,
                                       bool *whole)
 {
     struct mirror_job *job = &m->job;
-    struct walk w = { 0 };
+    struct mirror_walk w = { 0 };
     enum mirror_problem problem = MIRROR_FINE;
     bool more = true;
     int err;
 
     *whole = false;
     for (uint32_t at = 0; at < job->done && more; at++)
-        (void)next_key(m, object, &w, &more);
+        (void)mirror_next_key(m, object, &w, &more);
     while (more && job->open_count < MIRROR_FILES_A_CALL) {
-        problem = next_key(m, object, &w, &more);
+        problem = mirror_next_key(m, object, &w, &more);
         if (problem == MIRROR_FINE && more)
             problem = write_file(m, &w);
         if (problem != MIRROR_FINE)
@@ -438,7 +341,7 @@ void mirror_drop_job(struct mirror *m)
 
 static enum mirror_problem put(struct mirror *m,
                                const struct kinf_object *object,
-                               const struct aim *aim, bool ours)
+                               const struct mirror_aim *aim, bool ours)
 {
     struct mirror_job *job = &m->job;
     enum mirror_problem problem = MIRROR_FINE;
@@ -464,7 +367,7 @@ static enum mirror_problem put(struct mirror *m,
 }
 
 /* A truncated object: its files stay as they were, but it is in the cluster. */
-static enum mirror_problem keep(struct mirror *m, const struct aim *aim,
+static enum mirror_problem keep(struct mirror *m, const struct mirror_aim *aim,
                                 bool ours)
 {
     struct mirror_record record = { 0 };
@@ -498,35 +401,50 @@ static bool disk_full(const struct mirror *m)
     return m->error == ENOSPC || m->error == EDQUOT;
 }
 
-int mirror_put_object(struct mirror *m, const struct kinf_object *object,
-                      bool ours)
+static enum mirror_problem put_whole(struct mirror *m,
+                                     const struct kinf_object *object,
+                                     struct mirror_aim *aim, bool ours)
 {
-    struct aim aim = { .bytes = 0 };
-    enum mirror_problem problem = MIRROR_BAD_NAME;
+    enum mirror_problem problem = mirror_in_place(m);
 
-    m->key = (struct kinf_span){ "", 0 };
-    if (!mirror_place_of(object->namespace_, object->name, &aim.place)) {
-        problem = MIRROR_BAD_NAME;
-    } else if (busy(m, &aim.place)) {
-        return BUSY_MS;
-    } else {
-        problem = mirror_in_place(m);
-        if (problem == MIRROR_FINE && object->reason != KINF_WHOLE)
-            problem = keep(m, &aim, ours);
-        else if (problem == MIRROR_FINE &&
-                 (problem = digest_object(m, object, &aim)) == MIRROR_FINE)
-            problem = put(m, object, &aim, ours);
-    }
-    if (m->config->secrets)
-        explicit_bzero(m->piece, sizeof m->piece);
-    if (problem == MIRROR_FINE)
-        return m->job.active ? SLICE_MS : KINF_OK;
-    mirror_drop_job(m);
+    if (problem != MIRROR_FINE)
+        return problem;
+    if (object->reason != KINF_WHOLE)
+        return keep(m, aim, ours);
+    problem = mirror_digest_object(m, object, aim);
+    return problem != MIRROR_FINE ? problem : put(m, object, aim, ours);
+}
+
+/* Tells what went wrong, unless the disk is full and will be less so. */
+static int not_put(struct mirror *m, enum mirror_problem problem,
+                   const struct kinf_object *object)
+{
+    if (problem != MIRROR_BAD_NAME)
+        mirror_drop_job(m);
     if (problem == MIRROR_DISK && disk_full(m) && m->old_count > 0) {
         m->hurry = true;
         return ROOM_MS;
     }
-    mirror_tell(m, problem, &aim.place);
+    mirror_tell_of(m, problem, object->namespace_, object->name);
     mirror_count_failure(m);
     return KINF_OK;
+}
+
+int mirror_put_object(struct mirror *m, const struct kinf_object *object,
+                      bool ours)
+{
+    struct mirror_aim aim = { .bytes = 0 };
+    enum mirror_problem problem = MIRROR_BAD_NAME;
+
+    m->key = (struct kinf_span){ "", 0 };
+    if (mirror_place_of(object->namespace_, object->name, &aim.place)) {
+        if (busy(m, &aim.place))
+            return BUSY_MS;
+        problem = put_whole(m, object, &aim, ours);
+    }
+    if (m->config->secrets)
+        explicit_bzero(m->piece, sizeof m->piece);
+    if (problem != MIRROR_FINE)
+        return not_put(m, problem, object);
+    return m->job.active ? SLICE_MS : KINF_OK;
 }

@@ -168,7 +168,7 @@ void world_put(struct world *w, const char *namespace_, const char *name)
         w->now_ms += (uint32_t)wait;
         (void)mirror_step(&w->mirror, w->now_ms);
     }
-    assert(!"a put comes to an end");
+    abort(); /* a put comes to an end */
 }
 
 void world_put_all(struct world *w)
@@ -208,7 +208,7 @@ void world_run(struct world *w, uint32_t most_ms)
             return;
         w->now_ms += wait;
     }
-    assert(!"a mirror comes to rest");
+    abort(); /* a mirror comes to rest */
 }
 
 void world_wait(struct world *w, uint32_t ms)
