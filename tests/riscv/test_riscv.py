@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Core, port/mbedtls and port/lwip link for a 32-bit RISC-V, with nothing missing."""
+"""Core, port/mbedtls, port/lwip link for a 32-bit RISC-V, nothing missing."""
 
 import os
 import subprocess
