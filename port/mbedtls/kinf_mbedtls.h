@@ -50,6 +50,11 @@ struct kinf_mbedtls_system {
  * KINF_ERR_TLS. Again only when no credentials and no connection live. */
 int kinf_mbedtls_start(const struct kinf_mbedtls_system *system);
 
+/* The least arena that kinf_mbedtls_start takes, in bytes: no handshake ends
+ * well in less. More is needed for chains of certificates, a client's
+ * certificate, TLS 1.3, and on 64-bit machines. */
+size_t kinf_mbedtls_least_arena(void);
+
 /* How the arena stands, block headers included, in bytes. */
 struct kinf_mbedtls_arena {
     size_t size, used, high;

@@ -16,6 +16,24 @@
 
 #define KINF_FILE 63 /* for kinf_assert_failed */
 
+/* What a handshake takes beside its two record buffers, at the least: measured
+ * on a 32-bit machine with a leaf certificate and anchors in flash. */
+#if defined(MBEDTLS_RSA_C)
+#define HANDSHAKE_BYTES 8600
+#else
+#define HANDSHAKE_BYTES 6600
+#endif
+#define LEAST_BYTES                                                            \
+    (MBEDTLS_SSL_IN_CONTENT_LEN + MBEDTLS_SSL_OUT_CONTENT_LEN + HANDSHAKE_BYTES)
+
+#if !KINF_MBEDTLS_GATEWAY
+_Static_assert(CONFIG_KINF_TLS_OUT_BYTES <= CONFIG_KINF_TLS_IN_BYTES,
+               "KINF_TLS_OUT_BYTES is larger than KINF_TLS_IN_BYTES");
+_Static_assert(CONFIG_KINF_TLS_ARENA_BYTES >= LEAST_BYTES,
+               "KINF_TLS_ARENA_BYTES is less than a handshake takes: IN + OUT "
+               "+ 6,600 bytes, with RSA 8,600");
+#endif
+
 static struct {
     struct kinf_mbedtls_system system;
     mbedtls_ctr_drbg_context drbg;
@@ -176,6 +194,11 @@ void kinf_mbedtls_long_step(void)
         sys.system.long_step(sys.system.ctx);
 }
 
+size_t kinf_mbedtls_least_arena(void)
+{
+    return LEAST_BYTES;
+}
+
 static void stop(void)
 {
     if (!sys.started)
@@ -192,7 +215,8 @@ int kinf_mbedtls_start(const struct kinf_mbedtls_system *system)
     stop();
     memset(&sys, 0, sizeof(sys));
     sys.system = *system;
-    if (!kinf_mbedtls_arena_init(system->arena, system->arena_size))
+    if (system->arena_size < LEAST_BYTES ||
+        !kinf_mbedtls_arena_init(system->arena, system->arena_size))
         return KINF_ERR_NO_MEMORY;
     sys.last_ms = system->platform->now_ms(system->platform->ctx);
     mbedtls_ctr_drbg_init(&sys.drbg);

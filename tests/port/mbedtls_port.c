@@ -215,5 +215,6 @@ const struct port tls_port = {
     .resources = tls_resources,
     .nobody = "nobody.test",
     .slow = "slow.test",
+    .several = "several.test",
     .set_clock = set_boot_clock,
 };

@@ -47,7 +47,7 @@ signed()
 }
 
 names='subjectAltName=DNS:localhost,DNS:kubernetes.default,DNS:*.wild.test'
-names=$names,IP:127.0.0.1,IP:::1
+names=$names,DNS:several.test,IP:127.0.0.1,IP:::1
 server='extendedKeyUsage=serverAuth'
 client='extendedKeyUsage=clientAuth'
 
