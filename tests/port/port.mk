@@ -30,7 +30,7 @@ $(call c_tests,unit-record,port,$(addprefix $(O)/unit-record/, \
 C_TESTS := $(filter-out $(O)/unit-gcc/port/test_record \
     $(addprefix $(O)/unit-firmware/port/test_,posix bad_ports pieces record) \
     $(addprefix $(O)/unit-record/port/test_, \
-        posix bad_ports pieces mbedtls tls),$(C_TESTS))
+        posix bad_ports pieces mbedtls tls tls_wire tickets),$(C_TESTS))
 
 # make port-test PORT=posix: one port through the conformance suite. For a port
 # of one's own: tests/port/test_NAME.c like test_posix.c, and its sources in
