@@ -101,15 +101,17 @@ def authority(folder, name):
         f.write(CA_CONFIG.format(dir=folder))
 
 
+P256 = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
 def leaf(folder, name, ca="ca", san="IP:127.0.0.1", begin=-1, end=1,
-         usage="serverAuth"):
+         usage="serverAuth", key=P256):
     """A certificate signed by an authority, good from day begin to end."""
     def day(n):
         return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(
             time.time() + n * 86400))
     path = f"{folder}/{name}"
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt",
-            "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+    openssl("req", "-new", "-newkey", *key, "-nodes", "-subj", f"/CN={name}",
             "-addext", f"subjectAltName={san}",
             "-addext", f"extendedKeyUsage={usage}",
             "-keyout", path + ".key", "-out", path + ".csr")
@@ -304,6 +306,8 @@ class Connection:
             self.sock = self.server.context.wrap_socket(self.plain,
                                                         server_side=True)
             self.server.handshakes += 1
+            self.server.tls_version = self.sock.version()
+            self.server.resumed += bool(self.sock.session_reused)
             while True:
                 self.answer(self.read_request())
         except (Gone, OSError, ValueError) as error:
@@ -391,6 +395,7 @@ class Server:
         self.items, self.version = [], 100
         self.requests, self.ends = [], []
         self.connections = self.handshakes = self.http_bytes = 0
+        self.resumed, self.tls_version = 0, None
         self.said, self.watching = [], 0
         self.lock = threading.Lock()
         self.threads = []
