@@ -113,7 +113,7 @@ include boards/$(BOARD)/board.mk
 endif
 include tests/tests.mk
 include $(wildcard tests/*/*.mk)
-test-built: $(TEST_NEEDS)
+test-built: $(C_TESTS) $(TEST_NEEDS)
 
 # ---- what a user types -----------------------------------------------------
 
