@@ -103,7 +103,8 @@ static void relabel(uint32_t res, uint32_t key)
 
 static void one_of_flood(void *ctx, uint64_t arg)
 {
-    uint32_t res = (uint32_t)arg, key = live_key(res, rng_below(&sim.rng, 1000));
+    uint32_t res = (uint32_t)arg;
+    uint32_t key = live_key(res, rng_below(&sim.rng, 1000));
 
     (void)ctx;
     if (may_change())
@@ -202,13 +203,25 @@ static void break_object(uint32_t res, uint32_t pick, uint32_t how)
     server_changed();
 }
 
+static void heal_again(void *ctx, uint64_t arg)
+{
+    (void)ctx;
+    (void)arg;
+    if (apps.calm)
+        heal_nameless();
+}
+
 void heal_nameless(void)
 {
+    if (!may_change()) {
+        timer_at(sim.now + 10 * SECOND, heal_again, NULL, 0);
+        return;
+    }
     for (uint32_t res = 0; res < RESOURCES; res++) {
         for (uint32_t k = 0; k < etcd.resources[res].keys.count; k++) {
             uint32_t state = etcd_now(res, k);
 
-            if (state != NO_STATE && may_change() &&
+            if (state != NO_STATE &&
                 etcd.states.at[state].look.broken == BROKEN_NAME)
                 put(res, k, 20);
         }
