@@ -32,10 +32,13 @@ uint32_t kept_size(const struct box *box, uint32_t state, bool head)
     return (uint32_t)t.len;
 }
 
-/* A wrong kind is not seen where no kind is said. */
+/* A wrong kind is not seen where no kind is said, nor a broken payload where
+ * there is none. */
 static bool hidden(const struct box *box, const struct look *look, bool head)
 {
-    return look->broken == BROKEN_KIND && !head && !box->view.metadata_only &&
+    if (box->view.metadata_only)
+        return look->broken <= BROKEN_GRAMMAR;
+    return look->broken == BROKEN_KIND && !head &&
            !kinds[box->view.res].unstructured;
 }
 
@@ -303,7 +306,7 @@ static int told(struct app *a, enum told what, const struct kinf_object *was,
         s->object = 0;
     else
         show(a, s, state, now);
-    if (rng_below(&sim.rng, 1000) < apps.mischief)
+    if (!apps.calm && rng_below(&sim.rng, 1000) < apps.mischief)
         world_mischief(a, now != NULL ? now : was);
     return KINF_OK;
 }

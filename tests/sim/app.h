@@ -72,6 +72,7 @@ struct box {
 
 struct apps {
     bool polling;        /* inside kinf_poll */
+    bool calm;           /* no mischief now */
     uint32_t mischief;   /* in 1,000 callbacks: something odd is done inside */
     uint64_t callbacks;
     uint32_t callbacks_in_poll;

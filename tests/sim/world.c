@@ -343,6 +343,8 @@ static void ended(struct box *b)
     b->running = b->stopping = false;
     memset(b->config.memory, 0x5A, b->config.memory_size);
     memset(&b->inf, 0x5A, sizeof(b->inf));
+    if (apps.calm)
+        box_start(b);
 }
 
 struct app *box_app(struct box *b, uint32_t pick)
@@ -501,6 +503,8 @@ static void tell_poll(uint32_t wait)
     for (uint32_t i = 0; i < world.box_count; i++) {
         const struct kinf_informer *inf = &world.boxes[i].inf;
 
+        if (!world.boxes[i].running)
+            continue;
         text_fmt(&t, "; %u: state %u, aside %u, settled %u, no room %u%s", i,
                  inf->reflector.state, inf->reflector.aside.state,
                  inf->store.settled, inf->store.no_room,
@@ -615,6 +619,7 @@ static void calm_down(void)
     server_calm();
     world.late_until = world.suspended_until = 0;
     world.token_readable_at = 0;
+    apps.calm = true;
     heal_nameless();
     for (uint32_t i = 0; i < world.box_count; i++)
         calm_apps(&world.boxes[i]);
@@ -660,6 +665,7 @@ static void play_hours(const struct script *s, size_t *next, uint64_t calm_at,
         }
         for (uint32_t b = 0; last && b < world.box_count; b++)
             check_calm(&world.boxes[b]);
+        apps.calm = false;
         count_hour();
     }
 }
