@@ -5,6 +5,7 @@ for which there is no room: the lines of 'What bad input gets' about them."""
 import json
 import re
 import threading
+import time
 import unittest
 
 import harness
@@ -498,6 +499,100 @@ class Room(unittest.TestCase):
             server.items = items
             code, _, err = once(server, "--objects", "3")
             self.assertEqual(7, code, err)
+
+    def test_places_that_come_and_go_cost_few_lists(self):
+        """A key goes and another comes, all the time, and none is too many."""
+        items = [configmap(f"n{i}", 10 + i) for i in range(8)]
+        with harness.Server() as server:
+            server.items = items
+            with watch(server, "--objects", "5", "-o", "name") as k:
+                k.wait_status(lambda s: s["synced"])
+                begun = time.monotonic()
+                version = 100
+                for i in range(40):
+                    gone = server.items.pop(0)["metadata"]["name"]
+                    new = configmap(f"m{i}", version + 2)
+                    server.items.append(new)
+                    server.version = version + 2
+                    server.say(event("DELETED", configmap(gone, version + 1)),
+                               event("ADDED", new))
+                    version += 2
+                    time.sleep(0.1)
+                seconds = time.monotonic() - begun
+                lists = len(server.asked("list"))
+                self.assertLessEqual(lists, seconds / 1.0 + 2) # REPAIR_MS
+                self.assertGreater(lists, 1)
+                server.say(*[event("DELETED", configmap(
+                    x["metadata"]["name"], version + 1 + i))
+                    for i, x in enumerate(server.items[4:])])
+                server.items = server.items[:4]
+                server.version = version + 10
+                state = k.wait_status(lambda s: s["complete"])
+                self.assertEqual(4, state["pools"]["entries"]["used"])
+
+    def truncated(self, server, count):
+        """Objects of 20 KB where few fit; how many were cut, and k."""
+        server.items = [configmap(f"n{i}", 5 + i, {"k": "y" * 20000})
+                        for i in range(count)]
+        words = ("--max-object", "24K", "--objects", "50")
+        memory = str(least_memory(*words) + 20000)
+        return watch(server, *words, "--memory", memory)
+
+    def free_one(self, server, k, lines):
+        whole = [x for x in lines if x.startswith("ADDED")]
+        gone = whole[0].split()[1].split("/")[1]
+        server.items = [i for i in server.items
+                        if i["metadata"]["name"] != gone]
+        server.version = 101
+        server.say(event("DELETED", configmap(gone, 101)))
+        k.line_with(f"DELETED   default/{gone}")
+
+    def test_many_without_room_are_fetched_by_one_list(self):
+        with harness.Server() as server, self.truncated(server, 14) as k:
+            lines = [k.line() for _ in range(14)]
+            k.wait_status(lambda s: s["synced"])
+            self.free_one(server, k, lines)
+            self.assertTrue(k.line().startswith("MODIFIED  "))
+            k.no_more_lines(4)
+            self.assertLessEqual(len(server.asked("list")), 3)
+            self.assertEqual([], server.asked("get"))
+
+    def test_what_is_fetched_counts_only_if_it_is_what_was_asked_for(self):
+        """Another state, another object, and nonsense are no repair."""
+        def other(change):
+            def answer(connection, request):
+                name = request.path.rsplit("/", 1)[1]
+                item = dict(next(i for i in server.items
+                                 if i["metadata"]["name"] == name))
+                item["metadata"] = {**item["metadata"], **change}
+                harness.whole(text({"kind": "ConfigMap", **item}))(
+                    connection, request)
+            return answer
+        for change in ({"resourceVersion": "999"}, {"uid": uid_of("other")},
+                       {"name": "other"}, {"namespace": "other"}):
+            with self.subTest(change=change), harness.Server() as server, \
+                    self.truncated(server, 4) as k:
+                lines = [k.line() for _ in range(4)]
+                server.plan("get", other(change))
+                self.free_one(server, k, lines)
+                server.wait_asked("get", 1)
+                k.no_more_lines(1)
+                self.assertLess(len(server.asked("get")), 8)
+
+    def test_a_fetch_that_fails_is_tried_again_with_waits(self):
+        with harness.Server() as server, self.truncated(server, 4) as k:
+            lines = [k.line() for _ in range(4)]
+            server.plan("get", harness.refusal(500, "Internal", "not now"),
+                        raw(head(length=50) + b'{"kind":', "hold"),
+                        harness.words(200, b"<html>", "text/html"),
+                        server._get)
+            self.free_one(server, k, lines)
+            line = k.line(30)
+            self.assertTrue(line.startswith("MODIFIED  "), line)
+            k.wait_status(lambda s: s["errors"].get("SERVER") == 1 and
+                          s["errors"].get("TIMEOUT") == 1 and
+                          s["errors"].get("HTTP_TYPE") == 1)
+            self.assertEqual(1, len(server.asked("list")))
 
 
 if __name__ == "__main__":
