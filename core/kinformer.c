@@ -11,6 +11,7 @@
 #include "informer/processor.h"
 #include "informer/shared_informer.h"
 #include "store/arena.h"
+#include "store/delta_fifo.h"
 #include "store/indexer.h"
 #include "watch/reflector.h"
 #include "watch/session.h"
@@ -141,7 +142,8 @@ static bool step_informer(struct kinf_informer *inf)
         more |= kinf_controller_apply(inf, events, entries);
         more |= kinf_processor_deliver(inf, events) == events;
     }
-    more |= carried && kinf_reflector_wants_room(inf) &&
+    more |= (fifo_len(&inf->fifo) > 0 ||
+             (carried && kinf_reflector_wants_room(inf))) &&
             !kinf_controller_blocked(inf);
     more |= arena_wanted(&inf->store);
     kinf_processor_note_synced(inf);

@@ -758,6 +758,18 @@ static int read_main(struct kinf_informer *inf)
 
 /* ---- the machine -------------------------------------------------------- */
 
+static bool fetch_wanted(const struct kinf_informer *inf);
+
+/* On one connection single requests go between two watches, all that are due
+ * then: the next chance is a watch away. */
+static bool aside_first(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    return r->probing || r->aside.state == ASIDE_READ ||
+           (fetch_wanted(inf) && deadline_passed(r->aside_at_ms, now_of(inf)));
+}
+
 /* Could an answer be read? A request whose answer cannot is not sent. */
 static bool has_room(struct kinf_informer *inf)
 {
@@ -773,7 +785,8 @@ static int ask(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     int err = KINF_OK;
 
-    if (inf->k->reloading || (r->probing && r->shared) || !has_room(inf)) {
+    if (inf->k->reloading || (r->shared && aside_first(inf)) ||
+        !has_room(inf)) {
         kinf_exchange_close(&r->main); /* out of the line: others go first */
         return KINF_ERR_AGAIN;
     }
@@ -1076,7 +1089,10 @@ static bool fetch_wanted(const struct kinf_informer *inf)
     const struct kinf_reflector *r = &inf->reflector;
 
     return inf->store.no_room > 0 && (inf->store.freed || r->fetch_at > 0) &&
-           !r->listing && !r->want_list && r->state == READ;
+           !r->listing && !r->want_list && r->can_resume &&
+           (r->state == READ || r->state == ASK) &&
+           (inf->store.no_room <= CONFIG_KINF_FETCH_MAX ||
+            deadline_passed(r->repair_at_ms, now_of(inf)));
 }
 
 static bool verify_wanted(const struct kinf_informer *inf)
