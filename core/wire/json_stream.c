@@ -720,6 +720,7 @@ static bool begin_value(struct kinf_json_stream *s, char c)
             return false;
         }
         s->in_object = true;
+        s->drop_depth = s->whole_depth = 0; /* of a broken one before it */
         s->sink->used = s->sink->wanted = 0;
         resume(s);
         if (c != '{') {
