@@ -130,7 +130,7 @@ def certificates():
         pass
     authority(folder, "ca")
     authority(folder, "other")
-    leaf(folder, "good")
+    leaf(folder, "good", san="IP:127.0.0.1,IP:::1")
     leaf(folder, "wronghost", san="DNS:example.org,IP:127.0.0.2")
     leaf(folder, "expired", begin=-3, end=-1)
     leaf(folder, "notyet", begin=2, end=9)
@@ -384,7 +384,8 @@ class Connection:
 class Server:
     """Listens from the start; everything it saw can be read."""
 
-    def __init__(self, certificate="good", context=None, on_accept=None):
+    def __init__(self, certificate="good", context=None, on_accept=None,
+                 family=socket.AF_INET):
         self.folder = certificates()
         self.dir = tempfile.mkdtemp(prefix="kinf-server-")
         self.context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -400,7 +401,9 @@ class Server:
         self.lock = threading.Lock()
         self.threads = []
         self.stop_pipe = os.pipe()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(
+            ("127.0.0.1" if family == socket.AF_INET else "::1", 0),
+            family=family)
         self.port = self.listener.getsockname()[1]
         self._start(self._accept)
 
@@ -510,7 +513,7 @@ class Server:
         return self.asked(kind)
 
     def kubeconfig(self, token=TOKEN, ca="ca", host="127.0.0.1", user=None,
-                   name="kubeconfig"):
+                   name="kubeconfig", prefix=""):
         """Writes one; its path."""
         path = f"{self.dir}/{name}"
         user = user if user is not None else f"token: {token}"
@@ -518,7 +521,7 @@ class Server:
             f.write("current-context: c\n"
                     "contexts: [{name: c, context: {cluster: k, user: u}}]\n"
                     f"clusters: [{{name: k, cluster: {{server: 'https://{host}:"
-                    f"{self.port}', certificate-authority: "
+                    f"{self.port}{prefix}', certificate-authority: "
                     f"{self.folder}/{ca}.crt}}}}]\n"
                     f"users: [{{name: u, user: {{{user}}}}}]\n")
         return path
