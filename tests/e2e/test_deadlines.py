@@ -83,6 +83,36 @@ class Connecting(unittest.TestCase):
             with watch(server, kubeconfig=config) as k:
                 k.fails("NAME", "DNS", 40)
 
+    def test_stalled_connect(self):
+        """Nobody accepts and the queue is full: SYN goes unanswered."""
+        full = socket.create_server(("127.0.0.1", 0), backlog=0)
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        try:
+            with harness.Server() as server:
+                server.items = [configmap("a", 5)]
+                own, server.port = server.port, address[1]
+                config = server.kubeconfig()
+                server.port = own
+                begun = time.monotonic()
+                with watch(server, kubeconfig=config) as k:
+                    k.error_with(harness.ERRORS["TIMEOUT"])
+                    self.assertGreater(time.monotonic() - begun,
+                                       short("CONNECT"))
+                    self.assertLess(k.cpu_seconds(), 2)
+                    full.close()
+                    for one in waiting:
+                        one.close()
+                    server.move(address[1])
+                    k.line_with("ADDED     default/a")
+        finally:
+            full.close()
+            for one in waiting:
+                one.close()
+
     def test_closed_before_the_handshake(self):
         self.heals(lambda c: True, "CLOSED")
 
