@@ -510,8 +510,9 @@ static void after_page(struct kinf_informer *inf, int err)
     if (r->can_resume) {
         r->listing = r->want_list = r->verifying = false;
         inf->relisting = false;
-    } else if (r->page_len == 0) {
-        r->listing = false;
+    } else if (r->page_len == 0 || err == KINF_ERR_JSON ||
+               err == KINF_ERR_INVALID) {
+        r->listing = false; /* anew: the same page might never be good */
     }
 }
 
