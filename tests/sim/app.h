@@ -62,6 +62,7 @@ struct box {
     uint32_t whole_lists; /* ever */
     uint32_t sessions;    /* bit mask of links that ask for it */
     uint32_t errors;
+    bool nameless; /* some item had no name since it was complete */
     bool has_index;
     /* a listing that goes on over many polls */
     bool listing;

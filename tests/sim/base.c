@@ -4,7 +4,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct sim sim;
 
@@ -210,6 +209,5 @@ void sim_fail(const char *format, ...)
     vprintf(format, args);
     va_end(args);
     printf("\n  repeat: %s\n", sim.repeat);
-    fflush(stdout);
-    _exit(1);
+    exit(1);
 }

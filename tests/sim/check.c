@@ -75,7 +75,7 @@ void check_hour(void)
 static uint32_t uid_now(struct box *b, uint32_t key)
 {
     struct kinf_object o;
-    char text[330];
+    char text[400];
     int n = snprintf_key(text, sizeof(text),
                          etcd.resources[b->view.res].keys.at[key]);
 
@@ -183,7 +183,7 @@ static void check_listing(struct box *b, const struct kinf_list_options *how,
         }
     } while (err == 1 || err == KINF_ERR_AGAIN);
     for (uint32_t i = 0; i < etcd.resources[b->view.res].keys.count; i++) {
-        char text[330];
+        char text[400];
         int n = snprintf_key(text, sizeof(text),
                              etcd.resources[b->view.res].keys.at[i]);
 
@@ -272,7 +272,7 @@ static struct sum sum_up(const struct box *b)
     for (uint32_t i = 0; i < r->keys.count; i++) {
         uint32_t state = etcd_now(b->view.res, i);
 
-        if (!view_has(&b->view, state))
+        if (!view_holds(&b->view, state))
             continue;
         sum.count++;
         sum.identities += identity_cost(r->keys.at[i]);
@@ -292,7 +292,7 @@ static uint32_t held(struct box *b)
 
     for (uint32_t i = 0; i < r->keys.count; i++) {
         struct kinf_object o;
-        char text[330];
+        char text[400];
         int n = snprintf_key(text, sizeof(text), r->keys.at[i]);
         uint32_t least = identity_cost(r->keys.at[i]);
         struct kinf_span key = { text, 0 };
@@ -312,7 +312,7 @@ static bool may_hold_more(const struct box *b)
     struct kinf_status s;
 
     kinf_informer_status(&b->inf, &s);
-    return !s.complete && !s.degraded;
+    return !s.complete && b->nameless;
 }
 
 static void check_object(struct box *b, uint32_t key, uint32_t state,
@@ -321,9 +321,9 @@ static void check_object(struct box *b, uint32_t key, uint32_t state,
     const struct key *k = etcd.resources[b->view.res].keys.at[key];
     const struct kinf_sizes *z = &b->config.sizes;
 
-    if (!view_has(&b->view, state) && may_hold_more(b))
+    if (!view_holds(&b->view, state) && may_hold_more(b))
         return;
-    MUST(view_has(&b->view, state),
+    MUST(view_holds(&b->view, state),
          "informer %u: holds %s/%s version %.*s, the server does not",
          b->number, k->namespace_, k->name, (int)o->resource_version.len,
          o->resource_version.ptr);
@@ -333,7 +333,7 @@ static void check_object(struct box *b, uint32_t key, uint32_t state,
          (int)o->resource_version.len, o->resource_version.ptr,
          (int)o->reason, (unsigned long long)etcd.states.at[state].rev);
     MUST(o->reason != KINF_REASON_NO_ROOM ||
-             in_use - identity_cost(k) + cost(o->size) +
+             in_use - identity_cost(k) + state_cost(b, state, true) +
                      cost(z->object_bytes) > (z->arena_bytes & ~3u),
          "informer %u: %s/%s of %u bytes would fit by now", b->number,
          k->namespace_, k->name, o->size);
@@ -381,20 +381,23 @@ static void tell_status(const struct box *b, const struct kinf_status *s)
          s->retry_ms, s->stale_ms, s->handler_stuck ? "stuck" : "well");
 }
 
-/* A verification, or the list of one by turns, may be under way. */
-static bool is_listing(const struct box *b)
+/* A verification, or the list of one by turns, may be under way; and where
+ * single requests have no session of their own, each waits for a watch's
+ * end. */
+static bool is_busy(const struct box *b)
 {
     struct kinf_status s;
 
     kinf_informer_status(&b->inf, &s);
-    return world.verifies && s.relisting;
+    return (world.verifies && s.relisting) ||
+           (b->config.single == NULL && b->inf.reflector.aside.state != 0);
 }
 
 void check_calm(struct box *b)
 {
     const struct resource *r = &etcd.resources[b->view.res];
     struct sum sum = sum_up(b);
-    uint64_t until = sim.now + 10 * MINUTE;
+    uint64_t until = sim.now + 100 * MINUTE;
     struct kinf_status status;
     uint32_t in_use;
     /* With a place to spare: a full cache cannot see that what it had no
@@ -403,7 +406,7 @@ void check_calm(struct box *b)
                 sum.most + cost(b->config.sizes.object_bytes) + cost(400) <=
                     (b->config.sizes.arena_bytes & ~3u);
 
-    while (is_listing(b) && sim.now < until)
+    while (is_busy(b) && sim.now < until)
         world_go_on(sim.now + SECOND);
     in_use = held(b);
     kinf_informer_status(&b->inf, &status);
@@ -412,7 +415,7 @@ void check_calm(struct box *b)
     for (uint32_t i = 0; i < r->keys.count; i++) {
         uint32_t state = etcd_now(b->view.res, i);
         struct kinf_object o;
-        char text[330];
+        char text[400];
         struct kinf_span key = { text, 0 };
         int err;
 
@@ -420,13 +423,14 @@ void check_calm(struct box *b)
         err = kinf_get(&b->inf, key, &o);
         if (err >= 0)
             check_object(b, i, state, &o, in_use);
-        else if (view_has(&b->view, state))
+        else if (view_holds(&b->view, state))
             check_missing(b, i, &sum, &status, err);
     }
     MUST(!fits || may_hold_more(b) || (status.complete && !status.degraded &&
                                        status.truncated == 0),
          "informer %u: all would fit, but %u are truncated%s", b->number,
          status.truncated, status.complete ? "" : ", incomplete");
+    b->nameless &= !status.complete;
     check_listings(b);
     apps_check(b);
     kinf_store_check(&b->inf.store, &b->inf.fifo, &b->inf.processor);

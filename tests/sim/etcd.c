@@ -330,6 +330,11 @@ bool view_has(const struct view *v, uint32_t state)
     return selected(&etcd.states.at[state].look, v->selector);
 }
 
+bool view_holds(const struct view *v, uint32_t state)
+{
+    return view_has(v, state) && strlen(key_of(state)->name) <= 255;
+}
+
 /* ---- writing objects ---------------------------------------------------- */
 
 void render_uid(char uid[40], uint32_t object)
@@ -579,6 +584,8 @@ static void payload(struct writer *w)
         payload_odd(w);
     if (!w->form->kept && look->broken == BROKEN_GRAMMAR)
         text_add(w->out, ",\"x\":}");
+    else if (!w->form->kept && look->broken == BROKEN_FRAME)
+        text_add(w->out, ",\"x\":[}}");
     else
         text_add(w->out, "}");
     w->first = false;

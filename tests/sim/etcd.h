@@ -25,7 +25,8 @@ extern const struct kind kinds[RESOURCES];
 enum { PAYLOAD_PLAIN, PAYLOAD_ESCAPES, PAYLOAD_UTF8, PAYLOAD_NUL, PAYLOAD_DEEP,
        PAYLOAD_NUMBER, PAYLOAD_NONE, PAYLOAD_BINARY, PAYLOADS };
 enum { BROKEN_NOT, BROKEN_CONTROL, BROKEN_UTF8, BROKEN_ESCAPE, BROKEN_GRAMMAR,
-       BROKEN_TWICE, BROKEN_VERSION, BROKEN_KIND, BROKEN_NAME, BROKENS };
+       BROKEN_TWICE, BROKEN_VERSION, BROKEN_KIND, BROKEN_NAME, BROKEN_FRAME,
+       BROKENS };
 
 struct look {
     uint32_t size; /* bytes of the payload string */
@@ -53,12 +54,15 @@ struct object {
     ARRAY(uint32_t) states;
 };
 
+/* Longer ones than a server takes, too: kinformer holds no key above 255. */
+#define NAME_MAX_BYTES 320
+
 struct version {
     uint64_t rev;
     uint32_t state; /* NO_STATE: deleted at rev */
 };
 struct key {
-    char namespace_[64], name[256];
+    char namespace_[64], name[NAME_MAX_BYTES];
     uint32_t id;
     ARRAY(struct version) versions; /* of the line of time in force */
 };
@@ -123,6 +127,8 @@ struct view {
     char namespace_[64]; /* "": all */
 };
 bool view_has(const struct view *v, uint32_t state);
+/* The same, for what can be held: its name is not too long. */
+bool view_holds(const struct view *v, uint32_t state);
 
 /* ---- how objects are written -------------------------------------------- */
 

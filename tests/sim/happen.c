@@ -2,20 +2,22 @@
 /* happen.c - carries out the lines of a script; see script.h. */
 #include "world.h"
 
-static const char *name_of(char out[256], uint32_t pick)
+static const char *name_of(char out[NAME_MAX_BYTES], uint32_t pick)
 {
     uint32_t n = pick % world.names;
 
     if (n % 17 == 16) /* as long as the server lets it be */
-        snprintf(out, 256, "%0230u.example.of-a-long.name", n);
+        snprintf(out, NAME_MAX_BYTES, "%0230u.example.of-a-long.name", n);
+    else if (n % 17 == 12) /* none of ours */
+        snprintf(out, NAME_MAX_BYTES, "%0256u", n);
     else
-        snprintf(out, 256, "x-%u", n);
+        snprintf(out, NAME_MAX_BYTES, "x-%u", n);
     return out;
 }
 
 static uint32_t key_by_pick(uint32_t res, uint32_t pick)
 {
-    char name[256], space[8];
+    char name[NAME_MAX_BYTES], space[8];
 
     snprintf(space, sizeof(space), "ns%u", pick / world.names % 4);
     return etcd_key(res, space, name_of(name, pick));
@@ -67,7 +69,7 @@ bool may_change(void)
         for (size_t j = 0; j < s.version_received.len; j++)
             version = version * 10 +
                       (uint64_t)(s.version_received.ptr[j] - '0');
-        if (s.relisting || version > etcd.rev)
+        if (!s.synced || s.relisting || version > etcd.rev)
             return false;
     }
     return true;
@@ -197,6 +199,8 @@ static void break_object(uint32_t res, uint32_t pick, uint32_t how)
     struct look look = draw_look(&sim.rng, 50);
     uint32_t key = key_by_pick(res, pick);
 
+    if (how == BROKEN_FRAME && !world.verifies)
+        how = BROKEN_CONTROL; /* nobody could list: see may_change */
     look.broken = (uint8_t)how;
     look.payload = PAYLOAD_PLAIN;
     etcd_put(res, key, &look);
@@ -222,7 +226,7 @@ void heal_nameless(void)
             uint32_t state = etcd_now(res, k);
 
             if (state != NO_STATE &&
-                etcd.states.at[state].look.broken == BROKEN_NAME)
+                etcd.states.at[state].look.broken >= BROKEN_NAME)
                 put(res, k, 20);
         }
     }
@@ -351,6 +355,7 @@ static void hurt_network(const struct action *a)
         net.slow_until = until;
         break;
     case OP_DRIP:
+        net.drip_bytes = a->n[0] > 0 ? a->n[0] : 1;
         net.drip_until = until;
         break;
     case OP_SHRED:

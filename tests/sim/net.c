@@ -67,7 +67,7 @@ static size_t segment_size(size_t most)
     uint32_t max = 16384;
 
     if (active(net.drip_until))
-        max = 1;
+        max = net.drip_bytes;
     else if (active(net.shred_until))
         max = 1 + rng_below(&sim.rng, 20);
     else if (rng_percent(&sim.rng, 20))
@@ -413,6 +413,13 @@ static void link_close(void *ctx)
     l->flying = l->first = l->segments.count = 0;
 }
 
+static void link_forget(void *ctx)
+{
+    struct link *l = ctx;
+
+    l->forgotten++;
+}
+
 static void link_status(void *ctx, struct kinf_transport_status *out)
 {
     struct link *l = ctx;
@@ -429,7 +436,7 @@ static void link_status(void *ctx, struct kinf_transport_status *out)
 
 const struct kinf_transport_ops link_ops = {
     .open = link_open, .send = link_send, .recv = link_recv,
-    .close = link_close, .status = link_status
+    .close = link_close, .status = link_status, .forget = link_forget
 };
 
 /* ---- waiting ------------------------------------------------------------ */

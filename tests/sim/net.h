@@ -50,7 +50,7 @@ struct link {
     bool waiting_answer; /* bytes were sent, none came back */
     uint32_t read_zero; /* AGAINs in a row */
     /* counters */
-    uint64_t opens, bytes_up, bytes_down, calls, moves;
+    uint64_t opens, bytes_up, bytes_down, calls, moves, forgotten;
 };
 
 /* What is wrong with the network now. Times are until when. */
@@ -63,7 +63,8 @@ struct net {
     int tls_error;
     uint64_t slow_until;
     uint32_t slow_ms;
-    uint64_t drip_until; /* a byte a second */
+    uint64_t drip_until; /* so many bytes a second */
+    uint32_t drip_bytes;
     uint64_t shred_until; /* pieces of a few bytes */
     uint64_t stall_until; /* nothing can be sent */
     bool cut_set;         /* the connection of cut_link ends after cut_in */

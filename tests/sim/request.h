@@ -8,7 +8,7 @@
 
 struct request {
     struct view view;
-    char name[256]; /* of one object; "": a collection */
+    char name[NAME_MAX_BYTES]; /* of one object; "": a collection */
     bool watch, initial_events, bookmarks;
     bool has_version, has_limit, has_match, has_continue, exact;
     uint64_t version;
@@ -32,7 +32,7 @@ struct page_token {
     uint64_t rev;
     uint32_t restores; /* of which line of time */
     uint64_t made_at;
-    char namespace_[64], name[256]; /* begins after this key */
+    char namespace_[64], name[NAME_MAX_BYTES]; /* begins after this key */
 };
 void page_token_write(struct text *out, const struct page_token *t);
 bool page_token_read(struct page_token *t, const char *text);

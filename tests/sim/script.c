@@ -102,6 +102,9 @@ static void draw_fault(struct rng *r, struct action *a)
     case OP_SLOW:
         a->n[0] = rng_size(r, 20 * SECOND);
         break;
+    case OP_DRIP:
+        a->n[0] = rng_size(r, 1000);
+        break;
     case OP_CUT:
         a->n[0] = rng_size(r, 20000);
         a->n[1] = rng_below(r, 8);

@@ -839,6 +839,7 @@ static void watch(struct conn *c)
     } else if (q->version < window_from(c)) {
         watch_expired(c);
     } else {
+        server.has_ignored |= q->initial_events;
         TELL("server: watch from %llu for %u s",
              (unsigned long long)q->version, q->timeout_seconds);
         watch_on(c, q->version);

@@ -63,6 +63,7 @@ struct server {
     int64_t wall_skew_s;
     /* counters */
     uint64_t requests;
+    bool has_ignored; /* that a streaming list was asked for */
     ARRAY(struct conn *) conns;
 };
 extern struct server server;

@@ -150,6 +150,7 @@ static void note_error(void *ctx, int err, int http_status,
     MUST(apps.polling, "an error is told outside kinf_poll");
     MUST(err < 0 && err > -KINF_ERR_COUNT, "error %d is told", err);
     b->errors++;
+    b->nameless |= err == KINF_ERR_NO_IDENTITY;
     TELL("informer %u: error %s, HTTP %d, %.*s %.*s", b->number,
          kinf_strerror(err), http_status, (int)message.len, message.ptr,
          object != NULL ? (int)object->name.len : 0,
@@ -174,6 +175,7 @@ static void make_box(struct box *b)
 {
     struct kinf_informer_config *c = &b->config;
     uint32_t n = b->number;
+    size_t need;
 
     draw_view(&b->view);
     draw_keep(b);
@@ -195,6 +197,8 @@ static void make_box(struct box *b)
     c->memory_size = kinf_informer_bytes(&c->sizes);
     c->memory = malloc(c->memory_size);
     MUST(c->memory != NULL, "out of memory");
+    MUST(kinf_informer_check(c, &need) == KINF_OK,
+         "sizes that need %zu bytes", need);
     c->on_error = note_error;
     c->ctx = b;
     if (world.turns && n > 0) {
@@ -235,6 +239,7 @@ static void make_nature(void)
         return;
     server.rechunk = one_in(4);
     server.close_delimited = one_in(6);
+    net.window = one_in(3) ? 200 + rng_size(choice(), 4000) : 65536;
     net.idle_cut_ms = one_in(4) ? MINUTE : 0;
 }
 
@@ -249,7 +254,8 @@ void world_make(const struct options *options)
     world.size = size < 25 ? 0 : size < 60 ? 1 : size < 90 ? 2 : 3;
     if (options->size >= 0)
         world.size = options->size;
-    world.names = world.size == 0 ? 3 : world.size == 3 ? 60 : 10;
+    world.names = world.size == 0 ? 3 : world.size == 3 ? 60
+                                    : world.size == 2 ? 18 : 10;
     world.most = world.size == 0 ? 100 : 600;
     world.box_count = rng_range(choice(), 1, world.size == 3 ? 2 : 3);
     world.turns = world.box_count > 1 && one_in(6);
@@ -300,10 +306,16 @@ void box_start(struct box *b)
     memset(b->config.memory, 0xA5, b->config.memory_size);
     memset(&b->inf, 0xA5, sizeof(b->inf));
     kinf_informer_init(&b->inf, &world.kinf, &b->config);
+    if (one_in(4)) /* near the end of the numbers of lists */
+        b->inf.store.generation = (uint16_t)(UINT16_MAX -
+                                             rng_below(choice(), 8));
     b->running = true;
     b->stopping = b->has_index = b->listing = false;
     add_apps(b);
-    kinf_informer_start(&b->inf);
+    if (one_in(2))
+        kinf_informer_start(&b->inf);
+    else
+        kinf_start(&world.kinf);
     world.woken = true;
     TELL("informer %u: starts", b->number);
 }
@@ -363,7 +375,7 @@ void world_mischief(struct app *a, const struct kinf_object *object)
     struct box *b = a->box;
     struct app *other = box_app(b, rng_below(&sim.rng, BOX_APPS));
     struct kinf_object got;
-    char key[330];
+    char key[400];
     int len;
 
     if (b->stopping)
@@ -661,10 +673,13 @@ static void play_hours(const struct script *s, size_t *next, uint64_t calm_at,
         play(s, next, last ? calm_at : hour_end);
         if (last) {
             calm_down();
+            if (hour_end < sim.now + 15 * MINUTE)
+                hour_end = sim.now + 15 * MINUTE; /* the last one was long */
             world_go_on(hour_end);
         }
         for (uint32_t b = 0; last && b < world.box_count; b++)
             check_calm(&world.boxes[b]);
+        MUST(!last || kinf_synced(&world.kinf, NULL), "not all have synced");
         apps.calm = false;
         count_hour();
     }

@@ -87,7 +87,8 @@ void happen(const struct action *a);
 /* May the cluster change? Not while an old version would become good again. */
 bool may_change(void);
 void fill_cluster(void);
-/* Objects without a name cannot be seen to go: they get one. */
+/* What has no name cannot be seen to go, what breaks a list stops it: both are
+ * made good. */
 void heal_nameless(void);
 struct look draw_look(struct rng *r, uint32_t size);
 
