@@ -43,7 +43,7 @@ enum {
     X(HANG, "hang", KIND_NET, 1, "phase - for_ms")                             \
     X(TLS, "tls", KIND_NET, 1, "error - for_ms")                               \
     X(SLOW, "slow", KIND_NET, 1, "ms - for_ms")                                \
-    X(DRIP, "drip", KIND_NET, 1, "bytes - for_ms")                                \
+    X(DRIP, "drip", KIND_NET, 1, "bytes - for_ms") \
     X(SHRED, "shred", KIND_NET, 1, "- - for_ms")                               \
     X(STALL, "stall", KIND_NET, 1, "- - for_ms")                               \
     X(CUT, "cut", KIND_NET, 1, "after link clean")                             \
