@@ -57,7 +57,7 @@ struct box {
     bool running, stopping;
     struct app apps[BOX_APPS];
     /* this hour */
-    uint32_t requests, lists, watches;
+    uint32_t requests, lists, watches, pages;
     uint64_t opens;
     uint32_t whole_lists; /* ever */
     uint32_t sessions;    /* bit mask of links that ask for it */

@@ -59,13 +59,13 @@ void check_hour(void)
              "informer %u: %u requests in an hour", b->number, b->requests);
         MUST(b->lists <= LISTS_AN_HOUR, "informer %u: %u lists in an hour",
              b->number, b->lists);
-        MUST(world.turns || opens - b->opens <= REQUESTS_AN_HOUR,
+        MUST(world.turns || opens - b->opens <= REQUESTS_AN_HOUR + b->pages,
              "informer %u: %llu connections in an hour", b->number,
              (unsigned long long)(opens - b->opens));
         TELL("informer %u: %u requests, %u lists, %u watches, %llu "
              "connections this hour", b->number, b->requests, b->lists,
              b->watches, (unsigned long long)(opens - b->opens));
-        b->requests = b->lists = b->watches = 0;
+        b->requests = b->lists = b->watches = b->pages = 0;
         b->opens = opens;
     }
 }

@@ -69,7 +69,7 @@ bool may_change(void)
         for (size_t j = 0; j < s.version_received.len; j++)
             version = version * 10 +
                       (uint64_t)(s.version_received.ptr[j] - '0');
-        if (!s.synced || s.relisting || version > etcd.rev)
+        if (!s.synced || s.relisting || s.handler_stuck || version > etcd.rev)
             return false;
     }
     return true;
@@ -312,6 +312,7 @@ static void restore(uint32_t how, uint32_t down_ms)
     if (!world.verifies)
         how = RESTORE_BEHIND;
     server_restore(down_ms);
+    net_lose_all(); /* or a version could still come that is void now */
     if (how == RESTORE_OVERTAKING)
         highest += 5;
     if (how == RESTORE_BEHIND || highest > etcd.rev + 300)

@@ -486,6 +486,20 @@ void net_reset_all(bool clean)
     }
 }
 
+void net_lose_all(void)
+{
+    for (size_t i = 0; i < net.links.count; i++) {
+        struct link *l = net.links.at[i];
+
+        if (l->phase != KINF_PHASE_OPEN)
+            continue;
+        text_drop(&l->down, l->down.len);
+        l->flying = l->first = l->segments.count = 0;
+        l->reset_at = sim.now;
+        l->dead = true;
+    }
+}
+
 void net_half_open(bool keepalive)
 {
     for (size_t i = 0; i < net.links.count; i++) {

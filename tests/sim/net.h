@@ -86,6 +86,8 @@ void link_init(struct link *l, bool verified);
 /* All faults end; what is broken stays broken until somebody notices. */
 void net_calm(void);
 void net_reset_all(bool clean);
+/* What is on its way to us is lost. */
+void net_lose_all(void);
 /* Established connections go silent; keepalive: found dead after 45 s. */
 void net_half_open(bool keepalive);
 

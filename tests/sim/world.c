@@ -453,8 +453,10 @@ void world_asked(const struct asked *a)
         if (world.turns)
             return;
     }
-    if (a->list && !a->first_page)
+    if (a->list && !a->first_page) {
+        b->pages++;
         return;
+    }
     b->requests++;
     if (!a->probe && (a->stream || a->first_page))
         b->lists++;
