@@ -147,13 +147,17 @@ static struct kinf_delta *push(struct kinf_informer *inf,
                           version);
 }
 
+/* May something still give room back? */
+static bool in_flight(const struct kinf_informer *inf)
+{
+    return fifo_len(&inf->fifo) > 0 || inf->processor.undelivered > 0;
+}
+
 /* Is there a place for what comes, so that it can be read? */
 static int make_room(struct kinf_informer *inf, struct kinf_exchange *x,
                      int who)
 {
     struct kinf_reflector *r = &inf->reflector;
-    bool in_flight = fifo_len(&inf->fifo) > 0 ||
-                     inf->processor.undelivered > 0;
     bool keep = x->request.type != KINF_REQUEST_PROBE &&
                 (x->item.event <= KINF_EVENT_MODIFIED ||
                  x->item.event == KINF_EVENT_UNKNOWN);
@@ -162,7 +166,8 @@ static int make_room(struct kinf_informer *inf, struct kinf_exchange *x,
         (fifo_full(&inf->fifo) && x->request.type != KINF_REQUEST_PROBE))
         return KINF_ERR_AGAIN;
     x->sink = (struct kinf_sink){ .ptr = NULL };
-    if (keep && kinf_store_reserve(&inf->store, in_flight, &x->sink) != KINF_OK)
+    if (keep && kinf_store_reserve(&inf->store, in_flight(inf), &x->sink) !=
+                    KINF_OK)
         return KINF_ERR_AGAIN;
     r->receiving = (uint8_t)who;
     return KINF_OK;
@@ -774,11 +779,13 @@ static bool aside_first(const struct kinf_informer *inf)
 /* Could an answer be read? A request whose answer cannot is not sent. */
 static bool has_room(struct kinf_informer *inf)
 {
-    struct kinf_store *s = &inf->store;
+    struct kinf_sink sink;
 
-    s->want_room |= !arena_room(s);
-    return !fifo_full(&inf->fifo) && arena_room(s) &&
-           !pool_full(&s->record_pool);
+    if (inf->reflector.receiving != NOBODY || fifo_full(&inf->fifo) ||
+        kinf_store_reserve(&inf->store, in_flight(inf), &sink) != KINF_OK)
+        return false;
+    store_release(&inf->store);
+    return true;
 }
 
 static int ask(struct kinf_informer *inf)
