@@ -421,11 +421,6 @@ int kinf_store_new_generation(struct kinf_store *s)
     return KINF_ERR_AGAIN;
 }
 
-void kinf_store_stamp(struct kinf_store *s, kinf_idx entry)
-{
-    s->entries[entry].generation = s->generation;
-}
-
 /* ---- applying ----------------------------------------------------------- */
 
 void kinf_store_apply(struct kinf_store *s, kinf_idx entry, kinf_idx record)

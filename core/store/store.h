@@ -56,8 +56,6 @@ kinf_idx kinf_store_find(const struct kinf_store *s,
 /* Begins a list. KINF_ERR_AGAIN: stamps are being cleared before the number
  * wraps, call again. */
 int kinf_store_new_generation(struct kinf_store *s);
-/* Stamps a key that was seen but not taken in. */
-void kinf_store_stamp(struct kinf_store *s, kinf_idx entry);
 
 /* ---- applying ---- */
 

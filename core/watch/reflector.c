@@ -374,10 +374,8 @@ static uint32_t watch_seconds(const struct kinf_informer *inf)
 static int begin_list(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
-    int err = KINF_ERR_AGAIN;
+    int err = kinf_store_new_generation(&inf->store);
 
-    if (inf->store.generation < UINT16_MAX || fifo_len(&inf->fifo) == 0)
-        err = kinf_store_new_generation(&inf->store);
     if (err != KINF_OK)
         return err;
     r->listing = true;
@@ -788,13 +786,23 @@ static bool has_room(struct kinf_informer *inf)
     return true;
 }
 
+/* Is nothing in the way of the next request? A number of lists that is about to
+ * wrap waits until no sweep of an older one is queued. */
+static bool may_ask(struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    return !inf->k->reloading && !(r->shared && aside_first(inf)) &&
+           (inf->store.generation < UINT16_MAX || fifo_len(&inf->fifo) == 0) &&
+           has_room(inf);
+}
+
 static int ask(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
     int err = KINF_OK;
 
-    if (inf->k->reloading || (r->shared && aside_first(inf)) ||
-        !has_room(inf)) {
+    if (!may_ask(inf)) {
         kinf_exchange_close(&r->main); /* out of the line: others go first */
         return KINF_ERR_AGAIN;
     }
@@ -881,7 +889,6 @@ static void end_aside(struct kinf_informer *inf, uint32_t wait_ms)
     r->aside.state = ASIDE_IDLE;
     r->probing = false;
     r->aside_at_ms = now_of(inf) + wait_ms;
-    kinf_wake(inf->k); /* who yielded to it goes on */
 }
 
 /* A fetched object counts only if it is the very state we hold the identity
@@ -1224,6 +1231,7 @@ bool kinf_reflector_wants_room(const struct kinf_informer *inf)
 
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
 {
+    const struct kinf_reflector *r = &inf->reflector;
     int main = KINF_OK, aside = KINF_OK;
     uint32_t before = inf->counters.events;
     uint32_t steps = events + 64;
@@ -1241,7 +1249,8 @@ bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
         }
         aside = step_aside(inf);
     }
-    return main == KINF_OK || aside == KINF_OK;
+    return main == KINF_OK || aside == KINF_OK ||
+           (r->state == ASK && !r->main.asked && may_ask(inf));
 }
 
 static uint32_t read_wait(const struct kinf_informer *inf)

@@ -29,7 +29,7 @@ _Static_assert(PBUF_POOL_SIZE >=
                "CONFIG_KINF_LWIP_POOL: below the windows of all connections "
                "and two pieces more");
 
-enum state { SHUT, RESOLVING, RESOLVED, CONNECTING, OPEN, FAILED };
+enum state { SHUT, RESOLVING, CONNECTING, OPEN, FAILED };
 
 static const struct kinf_platform *platform;
 
@@ -188,7 +188,6 @@ static int tcp_open(void *ctx, struct kinf_span host, uint16_t port)
     case FAILED:
         return KINF_ERR_REFUSED;
     case RESOLVING:
-    case RESOLVED:
     case CONNECTING:
     default:
         return KINF_ERR_AGAIN;
@@ -288,7 +287,7 @@ static void tcp_tell(void *ctx, struct kinf_transport_status *out)
     const struct kinf_lwip_tcp *t = ctx;
     static const uint8_t phases[] = {
         [SHUT] = KINF_PHASE_CLOSED,      [RESOLVING] = KINF_PHASE_RESOLVE,
-        [RESOLVED] = KINF_PHASE_CONNECT, [CONNECTING] = KINF_PHASE_CONNECT,
+        [CONNECTING] = KINF_PHASE_CONNECT,
         [OPEN] = KINF_PHASE_OPEN,        [FAILED] = KINF_PHASE_CLOSED
     };
 

@@ -475,6 +475,9 @@ static void poll_once(void)
 {
     uint32_t sleep = kinf_poll(&world.k);
 
+    /* Without a request under way nothing could ever end such a sleep. */
+    if (server.calm && !server.busy && !world.inf.stopping)
+        assert_int_not_equal(UINT32_MAX, sleep);
     kinf_store_check(&world.inf.store, &world.inf.fifo, &world.inf.processor);
     clock_ms += sleep == UINT32_MAX || sleep > 2000 ? 2000 : sleep;
 }
@@ -554,11 +557,13 @@ static void expect_all_shown(void)
     }
 }
 
-static void run(const struct kinf_sizes *sizes, bool roomy)
+/* first: the generation of the first list is the one after it. */
+static void run_from(const struct kinf_sizes *sizes, bool roomy, uint16_t first)
 {
     for (unsigned n = 1; n <= 24; n++) {
         seed = 0x9E3779B97F4A7C15u * n;
         set_up(sizes, 1 + rnd() % 10);
+        world.inf.store.generation = first;
         for (int round = 0; round < 4; round++) {
             server.calm = false;
             for (unsigned i = rnd() % 600; i > 0; i--)
@@ -579,6 +584,11 @@ static void run(const struct kinf_sizes *sizes, bool roomy)
         assert_int_equal(0, world.inf.store.entry_pool.used);
         free(world.memory);
     }
+}
+
+static void run(const struct kinf_sizes *sizes, bool roomy)
+{
+    run_from(sizes, roomy, 0);
 }
 
 static void test_informer_follows_the_server_with_room_for_all(void **state)
@@ -611,6 +621,82 @@ static void test_informer_truncates_and_repairs_when_the_arena_is_full(
     run(&sizes, false);
 }
 
+static void test_informer_goes_on_when_the_number_of_lists_wraps(void **state)
+{
+    const struct kinf_sizes sizes = { .objects = 64, .object_bytes = 1200,
+        .arena_bytes = 65536, .fifo = 4, .every = 3, .ring = 4, .latest = 3 };
+
+    (void)state;
+    run_from(&sizes, true, UINT16_MAX - 3);
+}
+
+/* ---- the values of an index --------------------------------------------- */
+
+static int ends_of_name(const struct kinf_object *o, unsigned n, char *value,
+                        size_t size)
+{
+    assert_true(size >= 2);
+    if (n > 1)
+        return KINF_ERR_NOT_FOUND;
+    value[0] = n == 0 ? 'k' : o->name.ptr[o->name.len - 1];
+    return 1;
+}
+
+static unsigned count_values(const char *index, bool seen[256])
+{
+    char value[CONFIG_KINF_INDEX_VALUE_BYTES];
+    uint32_t at = 0;
+    unsigned count = 0;
+    int len;
+
+    memset(seen, 0, 256 * sizeof(*seen));
+    while ((len = kinf_index_values(&world.inf, index, &at, value,
+                                    sizeof(value))) > 0) {
+        assert_false(seen[(uint8_t)value[0]]);
+        seen[(uint8_t)value[0]] = true;
+        count++;
+    }
+    assert_int_equal(0, len);
+    return count;
+}
+
+/* With postings for all values, and with too few. */
+static void test_index_values_are_each_given_once(void **state)
+{
+    static const uint32_t postings[] = { 64, 3 };
+    bool seen[256];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct kinf_sizes sizes = { .objects = 64, .object_bytes = 1200,
+            .arena_bytes = 65536, .fifo = 4, .every = 1, .ring = 4,
+            .latest = 1, .postings = postings[i] };
+        uint32_t at = 0;
+        char value[8];
+
+        seed = 7;
+        set_up(&sizes, 10);
+        assert_int_equal(KINF_OK, kinf_informer_index(&world.inf, "ends",
+                                                      ends_of_name));
+        for (unsigned k = 0; k < 12; k++)
+            server.things[k] = (struct thing){ true, ++server.version,
+                                               server.version, 10 };
+        server.calm = true;
+        for (int n = 0; n < 600; n++)
+            poll_once();
+        assert_int_equal(2, count_values("namespace", seen));
+        assert_true(seen['e'] && seen['o']);
+        assert_int_equal(11, count_values("ends", seen)); /* k, 0 to 9 */
+        assert_int_equal(KINF_ERR_NOT_FOUND,
+                         kinf_index_values(&world.inf, "no", &at, value,
+                                           sizeof(value)));
+        kinf_stop(&world.k);
+        while (!kinf_stopped(&world.k))
+            kinf_poll(&world.k);
+        free(world.memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -619,6 +705,8 @@ int main(void)
             test_informer_follows_the_server_in_the_smallest_sizes),
         cmocka_unit_test(
             test_informer_truncates_and_repairs_when_the_arena_is_full),
+        cmocka_unit_test(test_informer_goes_on_when_the_number_of_lists_wraps),
+        cmocka_unit_test(test_index_values_are_each_given_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
