@@ -39,3 +39,6 @@ sim-shrink: $(O)/sim/sim
 	    --out $(O)/sim/seed-$(SEED).script
 
 .PHONY: sim sim-shrink
+
+# tests/sim/test_sim.sh runs both.
+TEST_NEEDS += $(O)/sim/sim $(O)/sim-small/sim
