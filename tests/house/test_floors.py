@@ -103,7 +103,9 @@ class Includes(unittest.TestCase):
     def test_third_parties_have_one_door_each(self):
         doors = {"mbedtls/": ("port/mbedtls/",), "psa/": ("port/mbedtls/",),
                  "lwip/": ("port/lwip/", "boards/"),
-                 "netif/": ("port/lwip/", "boards/")}
+                 "netif/": ("port/lwip/", "boards/"),
+                 "FreeRTOS.h": ("port/freertos/",),
+                 "task.h": ("port/freertos/",)}
         for path in (sources() + sources("port/**/*.[ch]")
                      + sources("boards/**/*.[ch]")):
             for _, name in includes(path):
