@@ -36,6 +36,7 @@ packages()
     board)  echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm \
                  python3 openssl iproute2 ;;
     riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
+    coverage) echo clang-19 llvm-19 libclang-rt-19-dev ;;
     debug)  echo gdb-multiarch ;;
     mbedtls|lwip|libyaml|cmocka-s390x|cmocka-armhf) ;;
     *)      die "unknown group '$1'" ;;
