@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - runs worlds, each in a process of its own; see usage. */
-#include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "talk.h"
 #include "world.h"
 
@@ -14,6 +16,7 @@ static const char usage[] =
     "usage: sim [option]...\n"
     "  --seed N       the first seed (default 1); trace with --trace\n"
     "  --seeds N      so many seeds (default 1)\n"
+    "  --fresh N      and so many that nobody has tried, drawn now\n"
     "  --hours N      simulated hours of each seed (default 10)\n"
     "  --faults LIST  kinds of trouble, of net,server,proxy,restore,app,big,\n"
     "                 broken,time; all (default), none\n"
@@ -22,24 +25,31 @@ static const char usage[] =
     "  --print-script what would happen, and no more\n"
     "  --jobs N       processes at a time (default 1)\n"
     "  --keep-going   after a failure\n"
-    "  --report FILE  figures of the run, as JSON\n"
+    "  --report FILE  figures of the run, as JSON, beside those of others\n"
+    "  --add          to the figures that are there\n"
+    "  --progress     tells how far it is\n"
+    "  --idle-day     what a quiet informer costs in a day, and no more\n"
     "  --talk FILE    a script of requests to the model server alone\n"
     "  --wire FILE    gets all that is received\n"
     "  --polls        tells of each poll, too\n"
     "  --trace        tells what happens\n";
 
-/* What a world holds is not freed: its process ends with it. */
+/* What a world holds is not freed: its process ends with it. Where memory was
+ * allocated is not worth the time, nor are checks of the world's strings. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "detect_leaks=0";
+    return "detect_leaks=0:malloc_context_size=0:check_printf=0:"
+           "intercept_strlen=0:intercept_strchr=0:intercept_strndup=0:"
+           "replace_str=0:"
+           "quarantine_size_mb=1:thread_local_quarantine_size_kb=16";
 }
 
 struct run {
     struct options options;
-    uint64_t seeds, failures;
+    uint64_t seeds, fresh, first_fresh, failures;
     uint32_t jobs;
-    bool keep_going;
+    bool keep_going, progress, add, idle_day;
     const char *report, *program;
     unsigned faults_given;
     const char *faults_text;
@@ -109,6 +119,14 @@ static void run_seed(const struct run *run, uint64_t seed,
     world_run(&options, result);
 }
 
+/* A world that hangs is one that failed: it takes a second or two at most. */
+static void limit_time(void)
+{
+    const struct rlimit limit = { .rlim_cur = 120, .rlim_max = 120 };
+
+    (void)setrlimit(RLIMIT_CPU, &limit);
+}
+
 static void start(const struct run *run, struct slot *slot, uint64_t seed)
 {
     fflush(stdout);
@@ -122,6 +140,7 @@ static void start(const struct run *run, struct slot *slot, uint64_t seed)
     }
     if (slot->pid > 0)
         return;
+    limit_time();
     run_seed(run, seed, slot->result);
     exit(0);
 }
@@ -180,17 +199,56 @@ static bool any_busy(const struct run *run, const struct slot *slots)
     return false;
 }
 
-static void progress(uint64_t done, uint64_t all, const struct result *sum)
+static double seconds_now(void)
 {
-    static time_t said;
-    time_t now = time(NULL);
+    struct timespec t;
 
-    if (now - said < 10 || !isatty(2))
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Every ten seconds, and how long it will take. */
+static void progress(const struct run *run, uint64_t done,
+                     const struct result *sum)
+{
+    static double begun, said;
+    double now = seconds_now();
+    uint64_t all = run->seeds + run->fresh;
+
+    if (begun == 0)
+        begun = said = now;
+    if (!run->progress || now - said < 10 || done == 0)
         return;
     said = now;
-    fprintf(stderr, "sim: %llu of %llu seeds, %llu hours\n",
+    fprintf(stderr, "sim: %llu of %llu seeds, %llu hours, %llu failures, "
+                    "about %.0f s to go\n",
             (unsigned long long)done, (unsigned long long)all,
-            (unsigned long long)sum->hours);
+            (unsigned long long)sum->hours,
+            (unsigned long long)run->failures,
+            (now - begun) / (double)done * (double)(all - done));
+}
+
+static uint64_t seed_number(const struct run *run, uint64_t n)
+{
+    return n < run->seeds ? run->options.seed + n
+                          : run->first_fresh + n - run->seeds;
+}
+
+/* Far from those that people choose. */
+static void draw_fresh(struct run *run)
+{
+    uint32_t drawn;
+
+    if (run->fresh == 0)
+        return;
+    if (getrandom(&drawn, sizeof(drawn), 0) != sizeof(drawn)) {
+        perror("sim: getrandom");
+        exit(2);
+    }
+    run->first_fresh = (drawn + 1ull) * 1000000;
+    printf("fresh seeds: %llu to %llu\n",
+           (unsigned long long)run->first_fresh,
+           (unsigned long long)(run->first_fresh + run->fresh - 1));
 }
 
 static void run_all(struct run *run, struct result *sum)
@@ -199,7 +257,7 @@ static void run_all(struct run *run, struct result *sum)
     struct result *results =
         mmap(NULL, run->jobs * sizeof(*results), PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    uint64_t next = 0;
+    uint64_t next = 0, all = run->seeds + run->fresh;
 
     if (slots == NULL || results == MAP_FAILED) {
         perror("sim");
@@ -207,59 +265,75 @@ static void run_all(struct run *run, struct result *sum)
     }
     for (uint32_t i = 0; i < run->jobs; i++)
         slots[i].result = &results[i];
-    while (next < run->seeds || any_busy(run, slots)) {
+    while (next < all || any_busy(run, slots)) {
         struct slot *s = free_slot(run, slots);
         bool stop = run->failures > 0 && !run->keep_going;
 
         if (stop)
-            next = run->seeds;
-        if (s != NULL && next < run->seeds)
-            start(run, s, run->options.seed + next++);
+            next = all;
+        if (s != NULL && next < all)
+            start(run, s, seed_number(run, next++));
         else if (any_busy(run, slots))
             reap(run, slots, sum);
-        progress(next, run->seeds, sum);
+        progress(run, next, sum);
     }
     free(slots);
 }
 
 /* ---- the report --------------------------------------------------------- */
 
-static void report(const struct run *run, const struct result *r,
-                   double seconds)
+static void say(const struct run *run, const struct result *r, double seconds)
 {
-    FILE *f;
-
     printf("%llu seeds, %llu failed; %llu hours, %llu faults, %llu changes, "
            "%llu relists, %llu requests, %llu callbacks, %llu polls; "
            "%.0f hours a second\n",
-           (unsigned long long)run->seeds, (unsigned long long)run->failures,
-           (unsigned long long)r->hours, (unsigned long long)r->faults,
-           (unsigned long long)r->changes, (unsigned long long)r->relists,
-           (unsigned long long)r->requests, (unsigned long long)r->callbacks,
-           (unsigned long long)r->polls, (double)r->hours / seconds);
-    if (run->report == NULL)
-        return;
-    f = fopen(run->report, "w");
-    if (f == NULL) {
-        perror(run->report);
-        exit(2);
-    }
-    fprintf(f, "{\"hours\": %llu, \"seeds\": %llu, \"failures\": %llu, "
-               "\"faults\": %llu, \"changes\": %llu, \"relists\": %llu, "
-               "\"hours_per_second\": %.1f}\n",
-            (unsigned long long)r->hours, (unsigned long long)run->seeds,
-            (unsigned long long)run->failures, (unsigned long long)r->faults,
-            (unsigned long long)r->changes, (unsigned long long)r->relists,
-            (double)r->hours / seconds);
-    fclose(f);
+           (unsigned long long)(run->seeds + run->fresh),
+           (unsigned long long)run->failures, (unsigned long long)r->hours,
+           (unsigned long long)r->faults, (unsigned long long)r->changes,
+           (unsigned long long)r->relists, (unsigned long long)r->requests,
+           (unsigned long long)r->callbacks, (unsigned long long)r->polls,
+           (double)r->hours / seconds);
 }
 
-static double seconds_now(void)
+static void report(const struct run *run, const struct result *r,
+                   double seconds)
 {
-    struct timespec t;
+    struct figures f = { .path = run->report, .add = run->add };
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    if (run->report == NULL)
+        return;
+    figures_read(&f);
+    figures_set(&f, "hours", (double)r->hours);
+    figures_set(&f, "seeds", (double)(run->seeds + run->fresh));
+    figures_set(&f, "failures", (double)run->failures);
+    figures_set(&f, "faults", (double)r->faults);
+    figures_set(&f, "changes", (double)r->changes);
+    figures_set(&f, "relists", (double)r->relists);
+    figures_set(&f, "seconds", seconds);
+    f.add = false;
+    figures_set(&f, "hours_per_second",
+                figures_get(&f, "hours") / figures_get(&f, "seconds"));
+    figures_write(&f);
+}
+
+/* An idle day costs a megabyte at most. */
+static int idle_day(const struct run *run)
+{
+    struct figures f = { .path = run->report };
+    struct result r = { .hours = 0 };
+
+    snprintf(sim.repeat, sizeof(sim.repeat), "%s --idle-day", run->program);
+    world_idle_day(&r);
+    printf("a quiet informer: %llu requests, %llu bytes in a day\n",
+           (unsigned long long)r.requests, (unsigned long long)r.bytes);
+    MUST(r.bytes <= 1u << 20, "an idle day costs more than a megabyte");
+    if (run->report == NULL)
+        return 0;
+    figures_read(&f);
+    figures_set(&f, "idle_day_requests", (double)r.requests);
+    figures_set(&f, "idle_day_bytes", (double)r.bytes);
+    figures_write(&f);
+    return 0;
 }
 
 /* ---- the command line --------------------------------------------------- */
@@ -285,6 +359,12 @@ static bool flag(struct run *run, const char *name)
         run->options.print_script = true;
     else if (strcmp(name, "--keep-going") == 0)
         run->keep_going = true;
+    else if (strcmp(name, "--progress") == 0)
+        run->progress = true;
+    else if (strcmp(name, "--add") == 0)
+        run->add = true;
+    else if (strcmp(name, "--idle-day") == 0)
+        run->idle_day = true;
     else
         return false;
     return true;
@@ -296,6 +376,8 @@ static bool setting(struct run *run, const char *name, const char *value)
         run->options.seed = number(value);
     else if (strcmp(name, "--seeds") == 0)
         run->seeds = number(value);
+    else if (strcmp(name, "--fresh") == 0)
+        run->fresh = number(value);
     else if (strcmp(name, "--hours") == 0)
         run->options.hours = (uint32_t)number(value);
     else if (strcmp(name, "--size") == 0)
@@ -346,14 +428,19 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--talk") == 0)
         return talk(argv[2]);
     read_options(&run, argc, argv);
+    if (run.idle_day)
+        return idle_day(&run);
     if (run.options.print_script || sim.trace) {
         setvbuf(stdout, NULL, _IOFBF, 1 << 16);
         run_seed(&run, run.options.seed, &sum);
         if (run.options.print_script)
             return 0;
     } else {
+        draw_fresh(&run);
         run_all(&run, &sum);
     }
-    report(&run, &sum, seconds_now() - begun);
+    begun = seconds_now() - begun;
+    say(&run, &sum, begun);
+    report(&run, &sum, begun);
     return run.failures > 0;
 }

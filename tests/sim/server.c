@@ -50,7 +50,7 @@ uint64_t server_wall_base(void)
 void token_text(struct text *out, uint32_t number)
 {
     text_fmt(out, "sim-token-%u-", number);
-    for (int i = 0; i < 20; i++)
+    while (out->len + 2 < server.token_bytes)
         text_add(out, "abcDEF._~+/");
     text_add(out, "==");
 }
@@ -1101,6 +1101,7 @@ void server_init(void)
 {
     server.leaving_at = NEVER;
     server.window = 1000;
+    server.token_bytes = 240;
     begin_caches();
 }
 

@@ -51,7 +51,7 @@ struct server {
     bool close_delimited; /* a proxy that ends lists by closing */
     bool spread_json;     /* white space in what it sends */
     uint32_t token;       /* number of the one valid token */
-    uint32_t old_token_ok; /* the one before is still taken */
+    uint32_t token_bytes;  /* how long a token is, about */
     /* faults */
     uint64_t error_until;
     int error_code;

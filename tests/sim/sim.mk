@@ -8,11 +8,16 @@
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 INC_tests_sim := -D_DEFAULT_SOURCE
 
+# Core is sanitized; the world around it is not, it only has to be fast.
+SIM_WORLD := -O2 -g -fno-omit-frame-pointer
 $(call flavour,sim,gcc,$(SANITIZE),,gateway)
+$(call flavour,sim-world,gcc,$(SIM_WORLD),,gateway)
 $(call flavour,sim-small,gcc,$(SANITIZE),tests/sim/small.h,gateway)
+$(call flavour,sim-small-world,gcc,$(SIM_WORLD),tests/sim/small.h,gateway)
 
 define sim_rules
-$(O)/$(1)/sim: $(call objects,$(1),$(CORE_SRC) $(SIM_SRC))
+$(O)/$(1)/sim: $(call objects,$(1),$(CORE_SRC)) \
+    $(call objects,$(1)-world,$(SIM_SRC))
 	@echo '  LD      $$@'
 	@$$($(1)_CC) $(SANITIZE) $$^ -o $$@
 endef
@@ -26,7 +31,7 @@ SEEDS  ?= $(shell expr $(HOURS) / $(SIM_HOURS))
 FAULTS ?= all
 SIM_RUN = --seed $(SEED) --seeds $(SEEDS) --hours $(SIM_HOURS) \
     --faults $(FAULTS) --jobs $(shell nproc 2>/dev/null || echo 2) \
-    $(if $(TRACE),--trace) $(SIM_ARGS)
+    --progress $(if $(TRACE),--trace) $(SIM_ARGS)
 
 sim: $(O)/sim/sim
 	@mkdir -p $(O)/report

@@ -1,30 +1,70 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# suite: alone timeout=600
+# suite: alone timeout=900
 #
-# test_sim.sh - the simulated world with a fixed set of seeds: the library as
-# shipped, ten hours a seed, all faults; and with the smallest steps a poll.
-# `make sim` takes others.
+# test_sim.sh - the simulated world: 10,000 hours of the library as shipped,
+# ten of each seed, all faults, half of the seeds drawn anew in each run; the
+# same with the smallest steps a poll; the seeds of fixed bugs; an idle day.
+# What fails says how to repeat it. `make sim` takes other seeds.
 
 number=0
 failed=0
+jobs=$(nproc 2>/dev/null || echo 2)
+report=$O/report/sim.json
 
-# run NAME PROGRAM SEEDS HOURS
-run()
+# result NAME CODE SAID
+result()
 {
     number=$((number + 1))
-    if said=$("$O/$2/sim" --seed 1 --seeds "$3" --hours "$4" --faults all \
-        --jobs "$(nproc 2>/dev/null || echo 2)" 2>&1); then
+    if [ "$2" = 0 ]; then
         echo "ok $number - $1"
     else
-        printf '%s\n' "$said" | sed 's/^/# /'
         echo "not ok $number - $1"
         failed=1
     fi
-    printf '%s\n' "$said" | tail -n 1 | sed 's/^/# /'
+    printf '%s\n' "$3" | sed 's/^/# /'
 }
 
-echo 1..2
-run the_library_as_shipped sim 700 10
-run the_smallest_steps sim-small 100 4
+# run NAME PROGRAM OPTION...
+run()
+{
+    name=$1
+    program=$O/$2/sim
+    shift 2
+    said=$("$program" "$@" --jobs "$jobs" --report "$report" 2>&1)
+    result "$name" $? "$said"
+}
+
+# What the runs above come to.
+figure()
+{
+    sed -n "s/^ *\"$1\": \([0-9]*\).*/\1/p" "$report"
+}
+
+enough()
+{
+    said="$(figure hours) hours of $(figure seeds) seeds"
+    [ "$(figure hours)" -ge 10000 ] && [ "$(figure seeds)" -ge 1000 ]
+    result ten_thousand_hours_of_a_thousand_seeds $? "$said"
+}
+
+# Lines of tests/sim/seeds: program, seed, hours of it, and what it found.
+fixed_bugs()
+{
+    while read -r program seed hours what; do
+        case $program in
+        '#'*|'') continue ;;
+        esac
+        said=$("$O/$program/sim" --seed "$seed" --hours "$hours" 2>&1)
+        result "$(printf '%s' "$what" | tr -c 'a-z0-9\n' _)" $? "$said"
+    done <tests/sim/seeds
+}
+
+mkdir -p "$O/report"
+run the_library_as_shipped sim --seed 1 --seeds 500 --fresh 560 --hours 10
+enough
+run the_smallest_steps sim-small --seed 1 --seeds 60 --fresh 40 --hours 4 --add
+run an_idle_day_costs_a_megabyte_at_most sim --idle-day
+fixed_bugs
+echo "1..$number"
 exit "$failed"

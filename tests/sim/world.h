@@ -72,13 +72,21 @@ extern struct world world;
 
 /* Runs a world; ends the process when it finds something wrong. */
 void world_run(const struct options *options, struct result *result);
+/* A day of one informer in which nothing happens; bytes: HTTP's, both ways. */
+void world_idle_day(struct result *result);
 /* The world until a point in time, without a script. */
 void world_go_on(uint64_t until);
-/* From nothing: a world as its options and the seed say. */
+/* make.c: from nothing, a world as its options and the seed say; and one with
+ * a single informer of default sizes. */
 void world_make(const struct options *options);
+void world_make_quiet(void);
 /* A new informer in a box, with its handlers; started. */
 void box_start(struct box *box);
 void box_stop(struct box *box);
+/* A poll after the stop: its memory is ours again. */
+void box_ended(struct box *box);
+void box_add_apps(struct box *box);
+void box_count_relists(const struct box *box);
 /* Some handler of a box, or NULL. */
 struct app *box_app(struct box *box, uint32_t pick);
 
