@@ -266,7 +266,8 @@ int kinf_receive_item(struct kinf_informer *inf, struct kinf_exchange *x)
     case KINF_EVENT_ERROR:
     default:
         kinf_reflector_tell(inf, KINF_ERR_EVENT, item, NULL);
-        push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, &version);
+        if (version.len > 0) /* without an object no place was asked for */
+            push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, &version);
         break;
     }
     if (version.len > 0)
