@@ -197,10 +197,9 @@ struct kinf_processor {
     struct kinf_slot *slots;
     struct kinf_link *links;
     uint32_t ring, objects;
-    uint8_t every, latest;
-    uint32_t every_used, latest_used; /* bit masks of places */
-    uint32_t undelivered, high;       /* slots in use over all rings */
-    bool calling;                     /* inside a callback */
+    uint32_t undelivered, high; /* slots in use over all rings */
+    uint8_t places[2];          /* by mode: how many listeners there can be */
+    uint32_t used[2];           /* by mode: a bit for each place taken */
 };
 
 /* ---- watch -------------------------------------------------------------- */
@@ -280,19 +279,24 @@ struct kinf_exchange {
  * reaches the first bytes of a struct by its shortest instructions. */
 struct kinf_reflector {
     uint8_t state;
-    uint8_t silent, cut_streams, receiving;
+    uint8_t receiving; /* who is in the middle of an object */
     bool listing;      /* between a list's first request and its end */
     bool want_list;    /* repair or verification */
     bool can_resume;   /* version may be watched from */
     bool from_latest;  /* the next list asks for the most recent */
-    bool by_bytes;     /* in this list versions prove nothing */
     bool verifying, probing, doubt;
-    bool list_incomplete, incomplete, degraded;
-    bool gone_before, auth_tried, denied, contacted, stream_off, no_watch;
-    bool awake;        /* points in time are set */
+    bool by_bytes;     /* in this list versions prove nothing */
     bool shared;       /* single requests use the watch's session */
-    kinf_idx fetching; /* entry that is fetched */
+    bool degraded;
+    bool no_watch, denied;
+    uint8_t silent;
+    bool gone_before;
+    bool list_incomplete, incomplete;
+    bool auth_tried, contacted, stream_off;
+    uint8_t cut_streams;
+    bool awake;        /* points in time are set */
     uint16_t page_len;
+    kinf_idx fetching; /* entry that is fetched */
     uint32_t retry_at_ms;   /* WAIT */
     uint32_t repair_at_ms, probe_at_ms, stream_at_ms, verify_at_ms;
     uint32_t aside_at_ms;
@@ -303,11 +307,11 @@ struct kinf_reflector {
     uint32_t full_keys, full_bytes; /* held when the last of them came */
     uint32_t fetch_at;      /* next entry to look at */
     struct kinf_backoff backoff, aside_backoff;
+    struct kinf_exchange main, aside; /* list or watch; single requests */
     struct kinf_version version;      /* received last: where a watch resumes */
     struct kinf_version list_version; /* of the list being read */
     struct kinf_version broken_at;    /* framing was lost after this one */
     struct kinf_version asked_version;
-    struct kinf_exchange main, aside; /* list or watch; single requests */
     char key[320];                         /* of the entry being fetched */
     char page[CONFIG_KINF_CONTINUE_BYTES]; /* token of the next page */
 };
@@ -334,19 +338,19 @@ struct kinf_list_cursor {
 
 struct kinf_informer {
     bool started, stopping, stopped, synced, relisting, sweeping, marking;
-    uint16_t message_len;
-    struct kinf_informer *next;
     struct kinf *k;
     const struct kinf_informer_config *config;
+    struct kinf_reflector reflector;
+    struct kinf_informer *next;
+    struct kinf_delta_fifo fifo;
+    struct kinf_store store;
+    struct kinf_processor processor;
+    struct kinf_counters counters;
     int last_error, http_status;
     uint32_t sweep_at;  /* next entry of a running sweep */
-    struct kinf_delta_fifo fifo;
-    struct kinf_processor processor;
-    struct kinf_store store;
-    struct kinf_reflector reflector;
     struct kinf_list_watch main, single;
-    struct kinf_counters counters;
     struct kinf_version stored, delivered, marked;
+    uint16_t message_len;
     char message[CONFIG_KINF_MESSAGE_BYTES];
 };
 

@@ -19,28 +19,26 @@ bool kinf_controller_in_flight(const struct kinf_informer *inf)
  * finds no place in them. */
 bool kinf_controller_blocked(const struct kinf_informer *inf)
 {
-    if (fifo_len(&inf->fifo) > 0)
-        return !kinf_processor_room(inf) && kinf_processor_wait(inf) > 0;
-    return inf->processor.undelivered > 0 && kinf_processor_wait(inf) > 0;
+    bool held = fifo_len(&inf->fifo) > 0 ? !kinf_processor_room(inf)
+                                         : inf->processor.undelivered > 0;
+
+    return held && kinf_processor_wait(inf) > 0;
 }
 
 /* Changes the current record of a key and tells everybody. The old one is held
  * until all have taken their reference. */
 static void change(struct kinf_informer *inf, kinf_idx entry, kinf_idx now,
-                   bool unknown_end)
+                   unsigned flags)
 {
-    kinf_idx was = inf->store.entries[entry].current;
+    struct kinf_store *s = &inf->store;
+    struct kinf_slot step = { s->entries[entry].current, now, (uint8_t)flags };
 
-    if (was != NONE)
-        store_ref(&inf->store, was);
-    if (unknown_end && now == NONE &&
-        inf->store.entries[entry].queued == 0)
-        kinf_store_sweep(&inf->store, entry);
-    else
-        kinf_store_apply(&inf->store, entry, now);
-    kinf_processor_notify(inf, entry, was, now, unknown_end);
-    if (was != NONE)
-        kinf_store_unref(&inf->store, was);
+    if (!inf->synced)
+        step.flags |= KINF_NOTE_INITIAL;
+    kinf_store_ref(s, step.was);
+    kinf_store_apply(s, entry, now);
+    kinf_processor_notify(inf, entry, &step);
+    kinf_store_unref(s, step.was);
 }
 
 /* Goes on with a sweep: deletes what the list did not hold, one key a call.
@@ -61,7 +59,8 @@ static bool sweep(struct kinf_informer *inf, const struct kinf_delta *d,
             continue;
         KINF_ASSERT(e->queued == 0); /* what was queued has stamped it */
         inf->counters.swept++;
-        change(inf, at, NONE, true);
+        kinf_store_sweep(s, at);
+        change(inf, at, NONE, KINF_NOTE_UNKNOWN_END);
         kinf_store_settle(s, at);
         break;
     }
@@ -97,16 +96,16 @@ static bool apply(struct kinf_informer *inf, struct kinf_delta *d,
         return true;
     case KINF_DELTA_DELETED:
         if (current != NONE)
-            change(inf, d->entry, NONE, false);
+            change(inf, d->entry, NONE, 0);
         return true;
     case KINF_DELTA_ADDED:
     case KINF_DELTA_UPDATED:
     case KINF_DELTA_REPLACED:
         if (current != NONE && !kinf_store_same_uid(s, current, d->record)) {
-            change(inf, d->entry, NONE, true);
+            change(inf, d->entry, NONE, KINF_NOTE_UNKNOWN_END);
             return false;
         }
-        change(inf, d->entry, d->record, false);
+        change(inf, d->entry, d->record, 0);
         return true;
     default:
         KINF_UNREACHABLE("delta type is corrupt");

@@ -5,29 +5,25 @@
 
 #include "base/assert.h"
 #include "base/deadline.h"
+#include "store/delta_fifo.h"
 #include "store/store.h"
 
 #define NONE ((kinf_idx)KINF_NONE)
 
 enum { CURSOR_NONE, CURSOR_LATE, CURSOR_RESYNC, CURSOR_REAP };
 
-/* Of a slot. */
-enum { SLOT_INITIAL = 1, SLOT_UNKNOWN_END = 2 };
-
-/* Of a link. */
+/* Of a link, beside those of a notification. */
 enum {
-    LINK_PENDING = 1,  /* the entry is in the listener's line */
-    LINK_SHOWN = 2,    /* the handler has it */
-    LINK_REPLACED = 4, /* shown, and deleted since */
-    LINK_INITIAL = 8,
-    LINK_UNKNOWN_END = 16
+    PENDING = 1,  /* the entry is in the listener's line */
+    SHOWN = 2,    /* the handler has it */
+    REPLACED = 4, /* shown, and deleted since */
+    NEEDED = PENDING | SHOWN /* the entry must stay */
 };
 
-/* What a callback is about. */
-struct step {
-    kinf_idx was, now;
-    bool initial, unknown_end;
-};
+static bool is_latest(const struct kinf_listener *l)
+{
+    return l->mode == KINF_LATEST;
+}
 
 static struct kinf_slot *slot_of(const struct kinf_processor *p,
                                  const struct kinf_listener *l, uint32_t n)
@@ -51,7 +47,7 @@ static uint32_t pending(const struct kinf_listener *l)
 static bool has_room(const struct kinf_processor *p,
                      const struct kinf_listener *l)
 {
-    return l->mode == KINF_LATEST || l->removed || pending(l) < p->ring;
+    return is_latest(l) || l->removed || pending(l) < p->ring;
 }
 
 bool kinf_processor_room(const struct kinf_informer *inf)
@@ -64,22 +60,14 @@ bool kinf_processor_room(const struct kinf_informer *inf)
 }
 
 static void push_slot(struct kinf_informer *inf, struct kinf_listener *l,
-                      const struct step *step)
+                      const struct kinf_slot *step)
 {
     struct kinf_processor *p = &inf->processor;
-    struct kinf_slot *slot = slot_of(p, l, l->pushed);
 
     KINF_ASSERT(pending(l) < p->ring);
-    *slot = (struct kinf_slot){
-        .was = step->was, .now = step->now,
-        .flags = (uint8_t)((step->initial ? SLOT_INITIAL : 0) |
-                           (step->unknown_end ? SLOT_UNKNOWN_END : 0))
-    };
-    if (step->was != NONE)
-        store_ref(&inf->store, step->was);
-    if (step->now != NONE)
-        store_ref(&inf->store, step->now);
-    l->pushed++;
+    *slot_of(p, l, l->pushed++) = *step;
+    kinf_store_ref(&inf->store, step->was);
+    kinf_store_ref(&inf->store, step->now);
     p->undelivered++;
     if (p->high < p->undelivered)
         p->high = p->undelivered;
@@ -90,22 +78,27 @@ static void set_link(struct kinf_informer *inf, struct kinf_link *link,
                      kinf_idx entry, unsigned flags)
 {
     struct kinf_entry *e = &inf->store.entries[entry];
-    const unsigned needs = LINK_PENDING | LINK_SHOWN;
+    int needed = (flags & NEEDED) != 0, before = (link->flags & NEEDED) != 0;
 
-    if ((link->flags & needs) == 0 && (flags & needs) != 0)
-        e->shown++;
-    if ((link->flags & needs) != 0 && (flags & needs) == 0)
-        e->shown--;
+    e->shown = (uint8_t)(e->shown + needed - before);
     link->flags = (uint8_t)flags;
 }
 
+/* Puts the entry in line if the handler has something to see of it. */
 static void join_line(struct kinf_informer *inf, struct kinf_listener *l,
-                      kinf_idx entry, unsigned more)
+                      kinf_idx entry, const struct kinf_slot *step)
 {
     struct kinf_processor *p = &inf->processor;
     struct kinf_link *link = link_of(p, l, entry);
+    unsigned flags = link->flags | PENDING;
 
-    if ((link->flags & LINK_PENDING) == 0) {
+    if (step->now != NONE)
+        flags |= step->flags & KINF_NOTE_INITIAL;
+    else if ((flags & SHOWN) != 0)
+        flags |= REPLACED | (step->flags & KINF_NOTE_UNKNOWN_END);
+    else
+        return;
+    if ((link->flags & PENDING) == 0) {
         link->next = NONE;
         if (l->first == NONE)
             l->first = entry;
@@ -114,126 +107,105 @@ static void join_line(struct kinf_informer *inf, struct kinf_listener *l,
         l->last = entry;
         l->pushed++;
     }
-    set_link(inf, link, entry, link->flags | LINK_PENDING | more);
-}
-
-static void note_latest(struct kinf_informer *inf, struct kinf_listener *l,
-                        kinf_idx entry, const struct step *step)
-{
-    unsigned flags = link_of(&inf->processor, l, entry)->flags;
-
-    if (step->now != NONE)
-        join_line(inf, l, entry, step->initial ? LINK_INITIAL : 0);
-    else if ((flags & LINK_SHOWN) != 0)
-        join_line(inf, l, entry,
-                  LINK_REPLACED | (step->unknown_end ? LINK_UNKNOWN_END : 0));
+    set_link(inf, link, entry, flags);
 }
 
 static void note(struct kinf_informer *inf, struct kinf_listener *l,
-                 kinf_idx entry, const struct step *step)
+                 kinf_idx entry, const struct kinf_slot *step)
 {
-    if (l->mode == KINF_LATEST)
-        note_latest(inf, l, entry, step);
+    if (is_latest(l))
+        join_line(inf, l, entry, step);
     else
         push_slot(inf, l, step);
 }
 
 void kinf_processor_notify(struct kinf_informer *inf, kinf_idx entry,
-                           kinf_idx was, kinf_idx now, bool unknown_end)
+                           const struct kinf_slot *step)
 {
-    struct step step = { was, now, !inf->synced, unknown_end };
-
     for (struct kinf_listener *l = inf->processor.listeners; l != NULL;
          l = l->next) {
         bool ahead = l->cursor_kind == CURSOR_LATE && entry >= l->cursor;
 
         if (l->removed || ahead)
             continue;
-        note(inf, l, entry, &step);
+        note(inf, l, entry, step);
         l->turn = false;
     }
 }
 
 /* ---- calling ------------------------------------------------------------ */
 
-static bool passes(const struct kinf_listener *l,
-                   const struct kinf_object *object)
-{
-    return l->handler->filter == NULL || l->handler->filter(l->ctx, object);
-}
-
-static int call(const struct kinf_listener *l, const struct kinf_object *was,
-                const struct kinf_object *now, const struct step *step,
-                bool known)
+/* A state as the handler may see it; NULL if it may not. */
+static const struct kinf_object *look(const struct kinf_informer *inf,
+                                      const struct kinf_listener *l,
+                                      kinf_idx record, struct kinf_object *out)
 {
     const struct kinf_event_handler *h = l->handler;
 
-    if (now == NULL)
-        return h->on_delete(l->ctx, was, step->unknown_end);
-    if (now->reason != KINF_WHOLE)
-        return h->on_truncated(l->ctx, was, now);
-    if (known)
-        return h->on_update(l->ctx, was, now);
-    return h->on_add(l->ctx, now, step->initial);
+    if (record == NONE)
+        return NULL;
+    kinf_store_view(&inf->store, record, out);
+    return h->filter == NULL || h->filter(l->ctx, out) ? out : NULL;
 }
 
-/* Notes a handler's answer. Returns whether it took the notification. */
-static bool took(struct kinf_informer *inf, struct kinf_listener *l,
-                 int answer)
+/* Tells a handler what was and what is (either may be NULL), and notes its
+ * answer. Returns whether it took the notification. */
+static bool tell(struct kinf_informer *inf, struct kinf_listener *l,
+                 unsigned flags, const struct kinf_object *was,
+                 const struct kinf_object *now)
 {
+    const struct kinf_event_handler *h = l->handler;
+    int answer = KINF_OK;
+
+    if (now == NULL && was != NULL)
+        answer = h->on_delete(l->ctx, was,
+                              (flags & KINF_NOTE_UNKNOWN_END) != 0);
+    else if (now != NULL && now->reason != KINF_WHOLE)
+        answer = h->on_truncated(l->ctx, was, now);
+    else if (now != NULL && (was != NULL || (flags & SHOWN) != 0))
+        answer = h->on_update(l->ctx, was, now);
+    else if (now != NULL)
+        answer = h->on_add(l->ctx, now, (flags & KINF_NOTE_INITIAL) != 0);
+    KINF_ASSERT(answer >= 0 || answer == KINF_ERR_AGAIN);
     l->stuck = answer != KINF_OK;
     l->timed = answer > 0;
-    if (l->timed)
-        l->retry_at_ms = inf->k->now_ms + (uint32_t)answer;
-    KINF_ASSERT(answer >= 0 || answer == KINF_ERR_AGAIN);
+    l->retry_at_ms = inf->k->now_ms + (uint32_t)answer;
     return !l->stuck;
 }
 
 static void pop_slot(struct kinf_informer *inf, struct kinf_listener *l)
 {
-    const struct kinf_slot slot = *slot_of(&inf->processor, l, l->popped);
+    const struct kinf_slot slot = *slot_of(&inf->processor, l, l->popped++);
 
-    l->popped++;
     inf->processor.undelivered--;
-    if (slot.was != NONE)
-        kinf_store_unref(&inf->store, slot.was);
-    if (slot.now != NONE)
-        kinf_store_unref(&inf->store, slot.now);
+    kinf_store_unref(&inf->store, slot.was);
+    kinf_store_unref(&inf->store, slot.now);
 }
 
 static bool deliver_slot(struct kinf_informer *inf, struct kinf_listener *l)
 {
     const struct kinf_slot *slot = slot_of(&inf->processor, l, l->popped);
-    struct step step = { slot->was, slot->now,
-                         (slot->flags & SLOT_INITIAL) != 0,
-                         (slot->flags & SLOT_UNKNOWN_END) != 0 };
     struct kinf_object was, now;
-    bool had = slot->was != NONE, has = slot->now != NONE;
-    int answer = KINF_OK;
 
-    if (had)
-        kinf_store_view(&inf->store, slot->was, &was);
-    if (has)
-        kinf_store_view(&inf->store, slot->now, &now);
-    had = had && passes(l, &was);
-    has = has && passes(l, &now);
-    if (had || has)
-        answer = call(l, had ? &was : NULL, has ? &now : NULL, &step, had);
-    if (!took(inf, l, answer))
+    if (!tell(inf, l, slot->flags, look(inf, l, slot->was, &was),
+              look(inf, l, slot->now, &now)))
         return false;
     pop_slot(inf, l);
     return true;
 }
 
+/* The first of the line has been shown and is as flags say. */
 static void leave_line(struct kinf_informer *inf, struct kinf_listener *l,
                        unsigned flags)
 {
     kinf_idx entry = l->first;
     struct kinf_link *link = link_of(&inf->processor, l, entry);
 
+    set_link(inf, link, entry, flags);
+    if ((flags & PENDING) != 0)
+        return;
     l->first = link->next;
     l->popped++;
-    set_link(inf, link, entry, flags);
     kinf_store_settle(&inf->store, entry);
 }
 
@@ -241,42 +213,29 @@ static void leave_line(struct kinf_informer *inf, struct kinf_listener *l,
  * again is told in two steps and keeps its place between them. */
 static bool deliver_latest(struct kinf_informer *inf, struct kinf_listener *l)
 {
-    kinf_idx entry = l->first;
-    const struct kinf_entry *e = &inf->store.entries[entry];
-    struct kinf_link *link = link_of(&inf->processor, l, entry);
-    bool shown = (link->flags & LINK_SHOWN) != 0;
-    bool replaced = (link->flags & LINK_REPLACED) != 0;
-    struct step step = { NONE, NONE, (link->flags & LINK_INITIAL) != 0,
-                         (link->flags & LINK_UNKNOWN_END) != 0 };
-    struct kinf_object key, now;
-    bool has = e->current != NONE;
-    int answer = KINF_OK;
+    const struct kinf_entry *e = &inf->store.entries[l->first];
+    unsigned flags = link_of(&inf->processor, l, l->first)->flags;
+    struct kinf_object key, object;
+    const struct kinf_object *was = NULL;
+    const struct kinf_object *now = look(inf, l, e->current, &object);
+    unsigned after = now != NULL ? SHOWN : 0;
 
-    kinf_store_view(&inf->store, e->newest, &key);
-    key.json = (struct kinf_span){ NULL, 0 };
-    key.reason = KINF_REASON_KEY_ONLY;
-    if (has)
-        kinf_store_view(&inf->store, e->current, &now);
-    has = has && passes(l, &now);
-    if (shown && (replaced || !has)) {
-        if (!took(inf, l, call(l, &key, NULL, &step, true)))
-            return false;
-        if (has) {
-            link->flags = LINK_PENDING;
-            return true;
-        }
-        leave_line(inf, l, 0);
-        return true;
+    if ((flags & SHOWN) != 0 && ((flags & REPLACED) != 0 || now == NULL)) {
+        kinf_store_view(&inf->store, e->newest, &key);
+        key.json = (struct kinf_span){ NULL, 0 };
+        key.reason = KINF_REASON_KEY_ONLY;
+        was = &key;
+        after = now != NULL ? PENDING : 0;
+        now = NULL;
     }
-    if (has)
-        answer = call(l, NULL, &now, &step, shown);
-    if (!took(inf, l, answer))
+    if (!tell(inf, l, flags, was, now))
         return false;
-    leave_line(inf, l, has ? LINK_SHOWN : 0);
+    leave_line(inf, l, after);
     return true;
 }
 
-static bool may_call(struct kinf_informer *inf, struct kinf_listener *l)
+static bool may_call(const struct kinf_informer *inf,
+                     const struct kinf_listener *l)
 {
     if (l->removed || inf->stopping || pending(l) == 0)
         return false;
@@ -286,23 +245,20 @@ static bool may_call(struct kinf_informer *inf, struct kinf_listener *l)
 
 uint32_t kinf_processor_deliver(struct kinf_informer *inf, uint32_t budget)
 {
-    struct kinf_processor *p = &inf->processor;
     uint32_t calls = 0;
     bool progress = true;
 
-    p->calling = true;
     while (progress && calls < budget) {
         progress = false;
-        for (struct kinf_listener *l = p->listeners;
+        for (struct kinf_listener *l = inf->processor.listeners;
              l != NULL && calls < budget; l = l->next) {
             if (!may_call(inf, l))
                 continue;
             calls++;
-            progress |= l->mode == KINF_LATEST ? deliver_latest(inf, l)
-                                               : deliver_slot(inf, l);
+            progress |= is_latest(l) ? deliver_latest(inf, l)
+                                     : deliver_slot(inf, l);
         }
     }
-    p->calling = false;
     return calls;
 }
 
@@ -314,41 +270,47 @@ static void end_cursor(struct kinf_listener *l)
     l->cursor = 0;
 }
 
+/* In a ring the cursor and live events take turns. */
+static bool may_show(const struct kinf_informer *inf,
+                     const struct kinf_listener *l)
+{
+    return is_latest(l) || (has_room(&inf->processor, l) &&
+                            !(l->turn && fifo_len(&inf->fifo) > 0));
+}
+
 /* Shows what is at the cursor. Returns false if it must wait. */
 static bool show_at_cursor(struct kinf_informer *inf, struct kinf_listener *l)
 {
     struct kinf_entry *e = &inf->store.entries[l->cursor];
     bool late = l->cursor_kind == CURSOR_LATE;
-    struct step step = { late ? NONE : e->current, e->current, late, false };
+    struct kinf_slot step = { late ? NONE : e->current, e->current,
+                              late ? KINF_NOTE_INITIAL : 0 };
 
     if (!store_has(&inf->store, l->cursor) || e->current == NONE ||
         (!late && e->queued > 0))
         return true;
-    if (l->mode == KINF_EVERY &&
-        (!has_room(&inf->processor, l) ||
-         (l->turn && inf->fifo.head != inf->fifo.tail)))
+    if (!may_show(inf, l))
         return false;
     note(inf, l, (kinf_idx)l->cursor, &step);
     l->turn = true;
     return true;
 }
 
-/* Lets go of what a removed listener held, bit by bit. */
+/* Lets go of what a removed listener held, bit by bit. Returns false while
+ * there is more at the cursor. */
 static bool reap_at_cursor(struct kinf_informer *inf, struct kinf_listener *l)
 {
-    if (l->mode == KINF_EVERY) {
+    kinf_idx entry = (kinf_idx)l->cursor;
+
+    if (!is_latest(l)) {
         if (pending(l) > 0)
             pop_slot(inf, l);
-        else
-            l->cursor = inf->store.entry_pool.high;
-        return true;
+        return pending(l) == 0;
     }
-    if (store_has(&inf->store, l->cursor)) {
-        set_link(inf, link_of(&inf->processor, l, l->cursor),
-                 (kinf_idx)l->cursor, 0);
-        kinf_store_settle(&inf->store, (kinf_idx)l->cursor);
+    if (store_has(&inf->store, entry)) {
+        set_link(inf, link_of(&inf->processor, l, entry), entry, 0);
+        kinf_store_settle(&inf->store, entry);
     }
-    l->cursor++;
     return true;
 }
 
@@ -359,10 +321,7 @@ static void unlink_listener(struct kinf_processor *p, struct kinf_listener *l)
     while (*link != l)
         link = &(*link)->next;
     *link = l->next;
-    if (l->mode == KINF_LATEST)
-        p->latest_used &= ~(1u << l->place);
-    else
-        p->every_used &= ~(1u << l->place);
+    p->used[l->mode] &= ~(1u << l->place);
     l->inf = NULL;
 }
 
@@ -401,20 +360,19 @@ static bool walk(struct kinf_informer *inf, struct kinf_listener *l,
                  uint32_t *budget)
 {
     uint32_t end = inf->store.entry_pool.high;
+    bool reaps = l->cursor_kind == CURSOR_REAP;
 
     if (l->cursor_kind == CURSOR_NONE)
         return false;
     for (; *budget > 0 && l->cursor < end; (*budget)--) {
-        if (l->cursor_kind == CURSOR_REAP)
-            reap_at_cursor(inf, l);
-        else if (show_at_cursor(inf, l))
+        if (reaps ? reap_at_cursor(inf, l) : show_at_cursor(inf, l))
             l->cursor++;
-        else
+        else if (!reaps)
             return false;
     }
     if (l->cursor < end)
         return true;
-    if (l->cursor_kind == CURSOR_REAP)
+    if (reaps)
         unlink_listener(&inf->processor, l);
     else
         end_cursor(l);
@@ -443,17 +401,6 @@ bool kinf_processor_cursors(struct kinf_informer *inf, uint32_t budget)
     return more;
 }
 
-/* Could the cursor move at once? */
-static bool cursor_ready(const struct kinf_informer *inf,
-                         const struct kinf_listener *l)
-{
-    if (l->cursor_kind == CURSOR_NONE)
-        return false;
-    return l->mode == KINF_LATEST ||
-           (has_room(&inf->processor, l) &&
-            !(l->turn && inf->fifo.head != inf->fifo.tail));
-}
-
 uint32_t kinf_processor_wait(const struct kinf_informer *inf)
 {
     uint32_t wait = UINT32_MAX, now = inf->k->now_ms;
@@ -461,7 +408,7 @@ uint32_t kinf_processor_wait(const struct kinf_informer *inf)
     for (const struct kinf_listener *l = inf->processor.listeners; l != NULL;
          l = l->next) {
         if (l->removed || (pending(l) > 0 && !l->stuck) ||
-            cursor_ready(inf, l))
+            (l->cursor_kind != CURSOR_NONE && may_show(inf, l)))
             return 0;
         if (l->stuck && l->timed)
             wait = earlier_ms(wait, deadline_left(l->retry_at_ms, now));
@@ -494,23 +441,21 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
                       enum kinf_mode mode, uint32_t resync_ms)
 {
     struct kinf_processor *p = &inf->processor;
-    bool latest = mode == KINF_LATEST;
-    uint32_t *used = latest ? &p->latest_used : &p->every_used;
-    uint8_t place = lowest_free(*used);
     struct kinf_listener **end = &p->listeners;
+    uint8_t place = lowest_free(p->used[mode]);
 
     KINF_ASSERT(handler->on_add != NULL && handler->on_update != NULL);
     KINF_ASSERT(handler->on_delete != NULL && handler->on_truncated != NULL);
     if (inf->stopping || inf->stopped)
         return KINF_ERR_STOPPED;
-    if (place >= (latest ? p->latest : p->every))
+    if (place >= p->places[mode])
         return KINF_ERR_FULL;
     *l = (struct kinf_listener){
         .inf = inf, .handler = handler, .ctx = ctx, .mode = (uint8_t)mode,
         .place = place, .cursor_kind = CURSOR_LATE, .resync_ms = resync_ms,
         .first = NONE, .last = NONE
     };
-    *used |= 1u << place;
+    p->used[mode] |= 1u << place;
     while (*end != NULL)
         end = &(*end)->next;
     *end = l;

@@ -17,10 +17,13 @@
 /* Has every ring a place for one more notification? */
 bool kinf_processor_room(const struct kinf_informer *inf);
 
+/* Flags of a notification. */
+enum { KINF_NOTE_INITIAL = 8, KINF_NOTE_UNKNOWN_END = 16 };
+
 /* Tells all listeners that entry went from one record to another (either may
  * be none). */
 void kinf_processor_notify(struct kinf_informer *inf, kinf_idx entry,
-                           kinf_idx was, kinf_idx now, bool unknown_end);
+                           const struct kinf_slot *step);
 
 /* Calls handlers, at most budget times. Returns how often it did. */
 uint32_t kinf_processor_deliver(struct kinf_informer *inf, uint32_t budget);

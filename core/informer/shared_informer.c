@@ -119,7 +119,7 @@ static void lay_out(struct kinf_informer *inf)
         .links = carve(&at, (size_t)z->latest * z->objects *
                                 sizeof(struct kinf_link)),
         .ring = z->ring, .objects = z->objects,
-        .every = (uint8_t)z->every, .latest = (uint8_t)z->latest
+        .places = { (uint8_t)z->every, (uint8_t)z->latest }
     };
     if (z->latest > 0)
         memset(inf->processor.links, 0,
@@ -221,7 +221,7 @@ static void fill_pools(const struct kinf_informer *inf,
     out->fifo = (struct kinf_pool_status){ fifo_len(&inf->fifo),
                                            inf->fifo.high, inf->fifo.size };
     out->ring = (struct kinf_pool_status){ p->undelivered, p->high,
-                                           p->ring * p->every };
+                                           p->ring * p->places[KINF_EVERY] };
 }
 
 static void fill_counters(const struct kinf_informer *inf,

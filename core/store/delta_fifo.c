@@ -30,8 +30,7 @@ struct kinf_delta *kinf_fifo_push(struct kinf_delta_fifo *f,
     };
     if (entry != KINF_NONE)
         s->entries[entry].queued++;
-    if (record != KINF_NONE)
-        s->records[record].refs++;
+    kinf_store_ref(s, record);
     f->tail++;
     if (f->high < fifo_len(f))
         f->high = fifo_len(f);
@@ -49,8 +48,7 @@ void kinf_fifo_pop(struct kinf_delta_fifo *f, struct kinf_store *s)
     }
     if (d.entry != KINF_NONE)
         s->entries[d.entry].queued--;
-    if (d.record != KINF_NONE)
-        kinf_store_unref(s, d.record);
+    kinf_store_unref(s, d.record);
     if (d.entry != KINF_NONE)
         kinf_store_settle(s, d.entry);
 }

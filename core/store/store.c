@@ -164,10 +164,18 @@ static void shrink(struct kinf_store *s, kinf_idx record)
     kinf_arena_shrink(s, record, (uint32_t)(name + space + uid));
 }
 
+void kinf_store_ref(struct kinf_store *s, kinf_idx record)
+{
+    if (record != KINF_NONE)
+        s->records[record].refs++;
+}
+
 void kinf_store_unref(struct kinf_store *s, kinf_idx record)
 {
     struct kinf_record *r = &s->records[record];
 
+    if (record == KINF_NONE)
+        return;
     KINF_ASSERT(r->refs > 0);
     r->refs--;
     if (r->refs == 0) {
@@ -209,10 +217,8 @@ static void set_newest(struct kinf_store *s, kinf_idx entry, kinf_idx record,
     count_identity(s, e, 1);
     if (old == record)
         return;
-    if (record != KINF_NONE)
-        store_ref(s, record);
-    if (old != KINF_NONE)
-        kinf_store_unref(s, old);
+    kinf_store_ref(s, record);
+    kinf_store_unref(s, old);
 }
 
 /* ---- entries ------------------------------------------------------------ */
@@ -428,16 +434,13 @@ void kinf_store_apply(struct kinf_store *s, kinf_idx entry, kinf_idx record)
     struct kinf_entry *e = &s->entries[entry];
     kinf_idx old = e->current;
 
-    if (record != KINF_NONE)
-        store_ref(s, record);
+    kinf_store_ref(s, record);
     e->current = record;
     kinf_index_update(s, entry);
-    if (old != KINF_NONE)
-        kinf_store_unref(s, old);
+    kinf_store_unref(s, old);
 }
 
 void kinf_store_sweep(struct kinf_store *s, kinf_idx entry)
 {
     set_newest(s, entry, s->entries[entry].newest, true);
-    kinf_store_apply(s, entry, (kinf_idx)KINF_NONE);
 }

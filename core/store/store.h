@@ -62,16 +62,14 @@ int kinf_store_new_generation(struct kinf_store *s);
 /* Makes record (or none) the current one. The old one loses a reference: who
  * needs it takes one first. */
 void kinf_store_apply(struct kinf_store *s, kinf_idx entry, kinf_idx record);
-/* The sweep found that the key is gone. */
+/* The sweep found that the key is gone: its newest state is a deletion. */
 void kinf_store_sweep(struct kinf_store *s, kinf_idx entry);
 /* Gives an entry back if nothing needs it, or shrinks a deleted one to its
  * key if only "latest" handlers do. */
 void kinf_store_settle(struct kinf_store *s, kinf_idx entry);
 
-static inline void store_ref(struct kinf_store *s, kinf_idx record)
-{
-    s->records[record].refs++;
-}
+/* Counts a user of a record more or less; none is legal. */
+void kinf_store_ref(struct kinf_store *s, kinf_idx record);
 void kinf_store_unref(struct kinf_store *s, kinf_idx record);
 
 /* ---- reading ---- */
