@@ -66,14 +66,17 @@ struct kinf_entry {
     uint8_t shown;       /* "latest" handlers that still have to show it */
 };
 
+/* The texts of an identity, in this order wherever they stand side by side. */
+enum { KINF_NAME, KINF_NAMESPACE, KINF_UID, KINF_RESOURCE_VERSION, KINF_TEXTS };
+
 /* One state of a key; its payload lies in the arena at place. */
 struct kinf_record {
     uint32_t place;
     uint32_t size; /* bytes of JSON as kept, or as it would be */
     kinf_idx entry;
     kinf_idx refs;
-    kinf_off name_at, namespace_at, uid_at, version_at;
-    uint8_t name_len, namespace_len, uid_len, version_len;
+    kinf_off at[KINF_TEXTS]; /* where its texts stand in the payload */
+    uint8_t len[KINF_TEXTS];
     uint8_t reason; /* enum kinf_reason */
     uint8_t shrink; /* deleted: becomes its identity once nobody reads it */
 };
@@ -106,6 +109,7 @@ struct kinf_index_cursor {
 
 struct kinf_store {
     bool compacting, reserved, want_room;
+    bool by_bytes;      /* versions prove nothing: unchanged is equal bytes */
     bool freed;         /* settled has shrunk: something may fit now */
     bool keep_gone;     /* "latest" handlers need the keys of the deleted */
     bool indexing;      /* an index is being built, up to index_at */
@@ -285,7 +289,6 @@ struct kinf_reflector {
     bool can_resume;   /* version may be watched from */
     bool from_latest;  /* the next list asks for the most recent */
     bool verifying, probing, doubt;
-    bool by_bytes;     /* in this list versions prove nothing */
     bool shared;       /* single requests use the watch's session */
     bool degraded;
     bool no_watch, denied;

@@ -59,7 +59,7 @@ static bool sweep(struct kinf_informer *inf, const struct kinf_delta *d,
             continue;
         KINF_ASSERT(e->queued == 0); /* what was queued has stamped it */
         inf->counters.swept++;
-        kinf_store_sweep(s, at);
+        kinf_store_note_gone(s, at);
         change(inf, at, NONE, KINF_NOTE_UNKNOWN_END);
         kinf_store_settle(s, at);
         break;

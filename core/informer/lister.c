@@ -15,11 +15,12 @@ int kinf_get(const struct kinf_informer *inf, struct kinf_span key,
 {
     const struct kinf_store *s = &inf->store;
     bool whole = kinf_reflector_whole(inf);
-    struct kinf_span space, name;
+    struct kinf_span parts[2];
     kinf_idx entry = NONE;
 
-    if (kinf_split_key(key, &space, &name) == KINF_OK)
-        entry = kinf_store_find(s, space, name);
+    if (kinf_split_key(key, &parts[KINF_NAMESPACE], &parts[KINF_NAME]) ==
+        KINF_OK)
+        entry = kinf_store_find(s, parts);
     if (entry == NONE || s->entries[entry].current == NONE)
         return whole ? KINF_ERR_NOT_FOUND : KINF_ERR_INCOMPLETE;
     kinf_store_view(s, s->entries[entry].current, out);

@@ -13,22 +13,15 @@
 
 /* ---- keys --------------------------------------------------------------- */
 
-static struct kinf_span text_at(const struct kinf_store *s,
-                                const struct kinf_record *r, kinf_off at,
-                                uint8_t len)
-{
-    return span_of(s->arena + r->place + at, len);
-}
-
 static uint32_t key_hash(const struct kinf_store *s,
-                         struct kinf_span namespace_, struct kinf_span name)
+                         const struct kinf_span key[2])
 {
     struct hash h;
 
     kinf_hash_init(&h, s->hash_key);
-    kinf_hash_add(&h, namespace_.ptr, namespace_.len);
+    kinf_hash_add(&h, key[KINF_NAMESPACE].ptr, key[KINF_NAMESPACE].len);
     kinf_hash_add(&h, "/", 1);
-    kinf_hash_add(&h, name.ptr, name.len);
+    kinf_hash_add(&h, key[KINF_NAME].ptr, key[KINF_NAME].len);
     return (uint32_t)kinf_hash_end(&h);
 }
 
@@ -38,49 +31,47 @@ static kinf_idx *bucket_of(const struct kinf_store *s, uint32_t hash)
 }
 
 static bool key_is(const struct kinf_store *s, kinf_idx record,
-                   struct kinf_span namespace_, struct kinf_span name)
+                   const struct kinf_span key[2])
 {
-    const struct kinf_record *r = &s->records[record];
+    struct kinf_object held;
 
-    return span_equal(text_at(s, r, r->name_at, r->name_len), name) &&
-           span_equal(text_at(s, r, r->namespace_at, r->namespace_len),
-                      namespace_);
+    kinf_store_view(s, record, &held);
+    return kinf_texts_equal(texts_of(&held), key);
 }
 
-static kinf_idx find_hashed(const struct kinf_store *s, uint32_t hash,
-                            struct kinf_span namespace_,
-                            struct kinf_span name)
+/* The entry of a key, or none; its hash in any case. */
+static kinf_idx find(const struct kinf_store *s, const struct kinf_span key[2],
+                     uint32_t *hash)
 {
-    kinf_idx at = *bucket_of(s, hash);
+    kinf_idx at;
 
-    while (at != KINF_NONE && (s->entries[at].hash != hash ||
-                               !key_is(s, s->entries[at].newest, namespace_,
-                                       name)))
+    *hash = key_hash(s, key);
+    at = *bucket_of(s, *hash);
+    while (at != KINF_NONE && (s->entries[at].hash != *hash ||
+                               !key_is(s, s->entries[at].newest, key)))
         at = s->entries[at].next;
     return at;
 }
 
 kinf_idx kinf_store_find(const struct kinf_store *s,
-                         struct kinf_span namespace_, struct kinf_span name)
+                         const struct kinf_span key[2])
 {
-    return find_hashed(s, key_hash(s, namespace_, name), namespace_, name);
+    uint32_t hash;
+
+    return find(s, key, &hash);
 }
 
 void kinf_store_view(const struct kinf_store *s, kinf_idx record,
                      struct kinf_object *out)
 {
     const struct kinf_record *r = &s->records[record];
+    const char *payload = s->arena + r->place;
 
-    *out = (struct kinf_object){
-        .name = text_at(s, r, r->name_at, r->name_len),
-        .namespace_ = text_at(s, r, r->namespace_at, r->namespace_len),
-        .uid = text_at(s, r, r->uid_at, r->uid_len),
-        .resource_version = text_at(s, r, r->version_at, r->version_len),
-        .size = r->size,
-        .reason = (enum kinf_reason)r->reason
-    };
-    if (r->reason == KINF_WHOLE)
-        out->json = span_of(s->arena + r->place, r->size);
+    for (int i = 0; i < KINF_TEXTS; i++)
+        texts_of(out)[i] = span_of(payload + r->at[i], r->len[i]);
+    out->json = span_of(payload, r->reason == KINF_WHOLE ? r->size : 0);
+    out->size = r->size;
+    out->reason = (enum kinf_reason)r->reason;
 }
 
 bool kinf_store_same_uid(const struct kinf_store *s, kinf_idx a, kinf_idx b)
@@ -93,12 +84,6 @@ bool kinf_store_same_uid(const struct kinf_store *s, kinf_idx a, kinf_idx b)
 }
 
 /* ---- what things cost --------------------------------------------------- */
-
-static uint32_t identity_size(const struct kinf_record *r)
-{
-    return (uint32_t)r->name_len + r->namespace_len + r->uid_len +
-           r->version_len;
-}
 
 /* An identity counts with room for any uid and the longest version, so that a
  * newer one of the same key always fits in its stead. */
@@ -116,7 +101,8 @@ static uint32_t entry_cost(const struct kinf_store *s,
     if (e->newest == KINF_NONE || (e->gone && !s->keep_gone))
         return 0;
     r = &s->records[e->newest];
-    identity = identity_cost((size_t)r->name_len + r->namespace_len);
+    identity = identity_cost((size_t)r->len[KINF_NAME] +
+                             r->len[KINF_NAMESPACE]);
     if (e->gone || r->reason != KINF_WHOLE || arena_cost(r->size) < identity)
         return identity;
     return arena_cost(r->size);
@@ -139,29 +125,55 @@ bool kinf_store_fits(const struct kinf_store *s, kinf_idx entry, uint32_t size)
            admits(s, entry_cost(s, &s->entries[entry]), arena_cost(size));
 }
 
+/* Adds what an entry takes and is to the sums, or takes it off (by -1); around
+ * each change of newest or gone. */
+static void account(struct kinf_store *s, const struct kinf_entry *e,
+                    uint32_t by)
+{
+    s->settled += entry_cost(s, e) * by;
+    if (e->newest == KINF_NONE || e->gone)
+        return;
+    if (s->records[e->newest].reason != KINF_WHOLE)
+        s->truncated += by;
+    if (s->records[e->newest].reason == KINF_REASON_NO_ROOM)
+        s->no_room += by;
+}
+
 /* ---- counting references ------------------------------------------------ */
 
+/* Writes texts one behind the other and notes where. Returns their bytes. */
+static uint32_t write_identity(struct kinf_record *r, char *out,
+                               const struct kinf_span *texts)
+{
+    uint32_t used = 0;
+
+    for (int i = 0; i < KINF_TEXTS; i++) {
+        r->at[i] = (kinf_off)used;
+        r->len[i] = (uint8_t)texts[i].len;
+        if (texts[i].len > 0)
+            memcpy(out + used, texts[i].ptr, texts[i].len);
+        used += (uint32_t)texts[i].len;
+    }
+    return used;
+}
+
+/* Leaves of a deleted key's payload what a "latest" handler will be told. */
 static void shrink(struct kinf_store *s, kinf_idx record)
 {
     struct kinf_record *r = &s->records[record];
-    char *text = s->arena + r->place;
     char copy[CONFIG_KINF_IDENTITY_BYTES];
-    size_t name = r->name_len, space = r->namespace_len, uid = r->uid_len;
+    struct kinf_object key;
+    uint32_t size;
 
     r->shrink = false;
     if (r->reason == KINF_REASON_KEY_ONLY)
         return;
-    memcpy(copy, text + r->name_at, name);
-    memcpy(copy + name, text + r->namespace_at, space);
-    memcpy(copy + name + space, text + r->uid_at, uid);
-    memcpy(text, copy, name + space + uid);
-    r->name_at = 0;
-    r->namespace_at = (kinf_off)name;
-    r->uid_at = (kinf_off)(name + space);
-    r->version_at = 0;
-    r->version_len = 0;
+    kinf_store_view(s, record, &key);
+    key.resource_version.len = 0;
+    size = write_identity(r, copy, texts_of(&key));
+    memcpy(s->arena + r->place, copy, size);
     r->reason = KINF_REASON_KEY_ONLY;
-    kinf_arena_shrink(s, record, (uint32_t)(name + space + uid));
+    kinf_arena_shrink(s, record, size);
 }
 
 void kinf_store_ref(struct kinf_store *s, kinf_idx record)
@@ -187,19 +199,6 @@ void kinf_store_unref(struct kinf_store *s, kinf_idx record)
     }
 }
 
-/* Counts of identities, kept where newest or gone changes. */
-static void count_identity(struct kinf_store *s, const struct kinf_entry *e,
-                           int by)
-{
-    uint8_t reason;
-
-    if (e->newest == KINF_NONE || e->gone)
-        return;
-    reason = s->records[e->newest].reason;
-    s->truncated += reason != KINF_WHOLE ? (uint32_t)by : 0;
-    s->no_room += reason == KINF_REASON_NO_ROOM ? (uint32_t)by : 0;
-}
-
 /* The one place where the newest state of an entry changes. */
 static void set_newest(struct kinf_store *s, kinf_idx entry, kinf_idx record,
                        bool gone)
@@ -208,13 +207,11 @@ static void set_newest(struct kinf_store *s, kinf_idx entry, kinf_idx record,
     uint32_t before = s->settled;
     kinf_idx old = e->newest;
 
-    count_identity(s, e, -1);
-    s->settled -= entry_cost(s, e);
+    account(s, e, UINT32_MAX);
     e->newest = record;
     e->gone = gone;
-    s->settled += entry_cost(s, e);
+    account(s, e, 1);
     s->freed |= s->settled < before;
-    count_identity(s, e, 1);
     if (old == record)
         return;
     kinf_store_ref(s, record);
@@ -288,40 +285,18 @@ int kinf_store_reserve(struct kinf_store *s, bool in_flight,
 /* Is this what we hold already? */
 static bool is_same(const struct kinf_store *s, const struct kinf_entry *e,
                     const struct kinf_item *item, const struct kinf_sink *sink,
-                    bool whole, bool by_bytes)
+                    bool whole)
 {
     struct kinf_object held;
 
     if (e->gone)
         return false;
     kinf_store_view(s, e->newest, &held);
-    if (by_bytes)
+    if (s->by_bytes)
         return whole && held.reason == KINF_WHOLE &&
                span_equal(held.json, span_of(sink->ptr, sink->used));
-    return item->version.len > 0 && span_equal(held.uid, item->uid) &&
-           span_equal(held.resource_version, item->version) &&
+    return item->version.len > 0 && same_state(&held, item) &&
            (held.reason == KINF_WHOLE || !whole);
-}
-
-static void write_identity(struct kinf_store *s, const struct kinf_item *item,
-                           struct kinf_record *r)
-{
-    char *at = arena_head(s);
-
-    memcpy(at, item->name.ptr, item->name.len);
-    at += item->name.len;
-    r->name_at = 0;
-    r->namespace_at = (kinf_off)item->name.len;
-    if (item->namespace_.len > 0)
-        memcpy(at, item->namespace_.ptr, item->namespace_.len);
-    at += item->namespace_.len;
-    r->uid_at = (kinf_off)(r->namespace_at + item->namespace_.len);
-    if (item->uid.len > 0)
-        memcpy(at, item->uid.ptr, item->uid.len);
-    at += item->uid.len;
-    r->version_at = (kinf_off)(r->uid_at + item->uid.len);
-    if (item->version.len > 0)
-        memcpy(at, item->version.ptr, item->version.len);
 }
 
 static enum kinf_reason reason_for(const struct kinf_store *s,
@@ -340,49 +315,42 @@ static kinf_idx make_record(struct kinf_store *s, const struct kinf_item *item,
 {
     kinf_idx at = (kinf_idx)kinf_pool_take(&s->record_pool);
     struct kinf_record *r = &s->records[at];
+    uint32_t size = sink->wanted;
 
     KINF_ASSERT(item->name.len <= 255 && item->namespace_.len <= 255);
     KINF_ASSERT(item->uid.len <= UID_BYTES);
     KINF_ASSERT(item->version.len <= KINF_VERSION_MAX);
-    *r = (struct kinf_record){
-        .entry = entry, .size = sink->wanted,
-        .name_len = (uint8_t)item->name.len,
-        .namespace_len = (uint8_t)item->namespace_.len,
-        .uid_len = (uint8_t)item->uid.len,
-        .version_len = (uint8_t)item->version.len
-    };
+    *r = (struct kinf_record){ .entry = entry, .size = size };
     if (whole) {
-        r->name_at = item->name_at;
-        r->namespace_at = item->namespace_at;
-        r->uid_at = item->uid_at;
-        r->version_at = item->version_at;
+        for (int i = 0; i < KINF_TEXTS; i++) {
+            r->at[i] = item_places(item)[i];
+            r->len[i] = (uint8_t)item_texts(item)[i].len;
+        }
     } else {
         r->reason = (uint8_t)reason_for(s, item, sink);
-        write_identity(s, item, r);
+        size = write_identity(r, arena_head(s), item_texts(item));
     }
-    kinf_arena_take(s, at, whole ? sink->wanted : identity_size(r));
+    kinf_arena_take(s, at, size);
     return at;
 }
 
 int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
-                       const struct kinf_sink *sink, bool by_bytes,
-                       kinf_idx *entry, kinf_idx *record)
+                       const struct kinf_sink *sink, kinf_idx *record)
 {
-    uint32_t hash = key_hash(s, item->namespace_, item->name);
     uint32_t identity = identity_cost(item->name.len + item->namespace_.len);
-    uint32_t cost = arena_cost(sink->wanted);
-    kinf_idx at = find_hashed(s, hash, item->namespace_, item->name);
-    uint32_t old = at != KINF_NONE ? entry_cost(s, &s->entries[at]) : 0;
+    uint32_t cost = arena_cost(sink->wanted), hash;
+    kinf_idx at = find(s, item_texts(item), &hash);
+    struct kinf_entry *e = &s->entries[at];
+    uint32_t old = at != KINF_NONE ? entry_cost(s, e) : 0;
     bool whole = item->broken == KINF_OK && sink->ptr != NULL &&
                  sink->wanted <= s->object_bytes &&
                  admits(s, old, cost > identity ? cost : identity);
 
     KINF_ASSERT(s->reserved);
     s->reserved = false;
-    *entry = at;
     if (at != KINF_NONE) {
-        s->entries[at].generation = s->generation;
-        if (is_same(s, &s->entries[at], item, sink, whole, by_bytes))
+        e->generation = s->generation;
+        if (is_same(s, e, item, sink, whole))
             return STORE_SAME;
     } else if (pool_full(&s->entry_pool) ||
                (!whole && !admits(s, 0, identity))) {
@@ -390,7 +358,6 @@ int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
     } else {
         at = take_entry(s, hash);
     }
-    *entry = at;
     *record = make_record(s, item, sink, at, whole);
     set_newest(s, at, *record, false);
     return STORE_TAKEN;
@@ -399,12 +366,12 @@ int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
 kinf_idx kinf_store_receive_delete(struct kinf_store *s,
                                    const struct kinf_item *item)
 {
-    kinf_idx at = kinf_store_find(s, item->namespace_, item->name);
+    kinf_idx at = kinf_store_find(s, item_texts(item));
 
     if (at == KINF_NONE || s->entries[at].gone)
         return (kinf_idx)KINF_NONE;
     s->entries[at].generation = s->generation;
-    set_newest(s, at, s->entries[at].newest, true);
+    kinf_store_note_gone(s, at);
     return at;
 }
 
@@ -440,7 +407,7 @@ void kinf_store_apply(struct kinf_store *s, kinf_idx entry, kinf_idx record)
     kinf_store_unref(s, old);
 }
 
-void kinf_store_sweep(struct kinf_store *s, kinf_idx entry)
+void kinf_store_note_gone(struct kinf_store *s, kinf_idx entry)
 {
     set_newest(s, entry, s->entries[entry].newest, true);
 }

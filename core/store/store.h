@@ -35,11 +35,10 @@ enum {
 int kinf_store_reserve(struct kinf_store *s, bool in_flight,
                        struct kinf_sink *sink);
 /* Takes what was written to the sink, or its identity, or nothing; ends the
- * reservation. by_bytes: versions prove nothing, unchanged means equal bytes.
- * Fills entry and, when STORE_TAKEN, record (its one reference is newest's). */
+ * reservation. When STORE_TAKEN, record is filled (its one reference is
+ * newest's); it knows its entry. */
 int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
-                       const struct kinf_sink *sink, bool by_bytes,
-                       kinf_idx *entry, kinf_idx *record);
+                       const struct kinf_sink *sink, kinf_idx *record);
 /* The key was deleted: returns its entry, or none if it is unknown or gone. */
 kinf_idx kinf_store_receive_delete(struct kinf_store *s,
                                    const struct kinf_item *item);
@@ -48,8 +47,9 @@ static inline void store_release(struct kinf_store *s)
     s->reserved = false;
 }
 
+/* The entry of a key (its name, then its namespace), or none. */
 kinf_idx kinf_store_find(const struct kinf_store *s,
-                         struct kinf_span namespace_, struct kinf_span name);
+                         const struct kinf_span key[2]);
 
 /* ---- generations of lists ---- */
 
@@ -62,8 +62,9 @@ int kinf_store_new_generation(struct kinf_store *s);
 /* Makes record (or none) the current one. The old one loses a reference: who
  * needs it takes one first. */
 void kinf_store_apply(struct kinf_store *s, kinf_idx entry, kinf_idx record);
-/* The sweep found that the key is gone: its newest state is a deletion. */
-void kinf_store_sweep(struct kinf_store *s, kinf_idx entry);
+/* The newest state of the key is a deletion: it was told so, or a sweep has
+ * found it. */
+void kinf_store_note_gone(struct kinf_store *s, kinf_idx entry);
 /* Gives an entry back if nothing needs it, or shrinks a deleted one to its
  * key if only "latest" handlers do. */
 void kinf_store_settle(struct kinf_store *s, kinf_idx entry);

@@ -84,7 +84,7 @@ static void check_entry(const struct kinf_store *s, kinf_idx at,
     KINF_ASSERT(e->newest != KINF_NONE);
     KINF_ASSERT(e->current != KINF_NONE || e->queued > 0 || e->shown > 0);
     kinf_store_view(s, e->newest, &key);
-    KINF_ASSERT(kinf_store_find(s, key.namespace_, key.name) == at);
+    KINF_ASSERT(kinf_store_find(s, texts_of(&key)) == at);
     for (uint32_t i = fifo->head; i != fifo->tail; i++)
         queued += fifo->slots[i % fifo->size].entry == at;
     KINF_ASSERT(queued == e->queued);

@@ -149,15 +149,15 @@ static void take_object(struct kinf_informer *inf, struct kinf_exchange *x,
                         const struct kinf_version *version)
 {
     struct kinf_reflector *r = &inf->reflector;
-    kinf_idx entry, record;
+    kinf_idx record;
 
     if (x->item.broken == KINF_ERR_UNREADABLE)
         tell_object(inf, KINF_ERR_UNREADABLE, &x->item);
-    switch (kinf_store_receive(&inf->store, &x->item, &x->sink, r->by_bytes,
-                               &entry, &record)) {
+    switch (kinf_store_receive(&inf->store, &x->item, &x->sink, &record)) {
     case STORE_TAKEN:
         inf->counters.mended += r->verifying ? 1 : 0;
-        push(inf, delta_of[x->item.event], entry, record, version);
+        push(inf, delta_of[x->item.event],
+             inf->store.records[record].entry, record, version);
         if (inf->store.records[record].reason == KINF_REASON_TOO_BIG)
             tell_object(inf, KINF_ERR_TOO_BIG, &x->item);
         else if (inf->store.records[record].reason == KINF_REASON_NO_ROOM)
@@ -201,7 +201,7 @@ void kinf_receive_list_end(struct kinf_informer *inf)
     r->incomplete = r->list_incomplete;
     r->degraded = r->missed > 0;
     r->listing = r->want_list = r->from_latest = false;
-    r->by_bytes = r->verifying = r->doubt = false;
+    inf->store.by_bytes = r->verifying = r->doubt = false;
     r->silent = 0;
     if (inf->config->verify_ms > 0)
         r->verify_at_ms = now_of(inf) + inf->config->verify_ms;
@@ -282,7 +282,7 @@ void kinf_receive_fetched(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     struct kinf_exchange *x = &r->aside;
     const struct kinf_store *s = &inf->store;
-    kinf_idx entry = kinf_store_find(s, x->item.namespace_, x->item.name);
+    kinf_idx entry = kinf_store_find(s, item_texts(&x->item));
     struct kinf_object held;
     struct kinf_version none = { .len = 0 };
     kinf_idx record;
@@ -293,11 +293,10 @@ void kinf_receive_fetched(struct kinf_informer *inf)
     if (r->listing || s->entries[entry].generation != s->generation)
         return; /* a list may be finding out that it is gone */
     kinf_store_view(s, s->entries[entry].newest, &held);
-    if (held.reason == KINF_WHOLE || !span_equal(held.uid, x->item.uid) ||
-        !span_equal(held.resource_version, x->item.version))
+    if (held.reason == KINF_WHOLE || !same_state(&held, &x->item))
         return;
-    if (kinf_store_receive(&inf->store, &x->item, &x->sink, false, &entry,
-                           &record) != STORE_TAKEN)
+    if (kinf_store_receive(&inf->store, &x->item, &x->sink, &record) !=
+        STORE_TAKEN)
         return;
     push(inf, KINF_DELTA_REPLACED, entry, record, &none)->fetched = true;
 }

@@ -103,7 +103,7 @@ static void after_page(struct kinf_informer *inf, int err)
         r->page_limit /= 2;
     if (r->can_resume) {
         r->listing = r->want_list = r->verifying = false;
-        inf->relisting = false;
+        inf->relisting = inf->store.by_bytes = false;
     } else if (r->page_len == 0 || err == KINF_ERR_JSON ||
                err == KINF_ERR_INVALID) {
         r->listing = false; /* anew: the same page might never be good */

@@ -45,7 +45,7 @@ static bool stream_wanted(const struct kinf_informer *inf)
     const struct kinf_reflector *r = &inf->reflector;
 
     if (inf->config->streaming == KINF_STREAM_NEVER || by_turns(inf) ||
-        r->no_watch || r->by_bytes || r->page_len > 0)
+        r->no_watch || inf->store.by_bytes || r->page_len > 0)
         return false;
     return !r->stream_off || deadline_passed(r->stream_at_ms, now_of(inf));
 }
@@ -72,8 +72,8 @@ static int begin_list(struct kinf_informer *inf)
     r->missed = 0;
     r->page_len = 0;
     r->list_version.len = 0;
-    r->by_bytes = (r->from_latest || r->verifying) &&
-                  inf->store.entry_pool.used > 0;
+    inf->store.by_bytes = (r->from_latest || r->verifying) &&
+                          inf->store.entry_pool.used > 0;
     inf->relisting = inf->synced;
     inf->counters.lists++;
     inf->counters.relists += inf->synced;
