@@ -8,11 +8,13 @@ DEPS_RUN := run jsmn mbedtls libyaml
 INC_linux := -Iboards/linux -Iport/posix $(INC_mbedtls) \
     -isystem $(LIBYAML_DIR)/include -D_GNU_SOURCE
 INC_posix := -Iport/posix -D_GNU_SOURCE
+INC_https := -Iport/posix -Iport/mbedtls -D_GNU_SOURCE
 
 LINUX_CONFIG := $(O)/linux/config.h
 
 POSIX_SRC := $(sort $(wildcard port/posix/*.c))
 TLS_SRC   := $(sort $(wildcard port/mbedtls/*.c))
+HTTPS_SRC := $(sort $(wildcard port/https/*.c))
 BOARD_SRC := $(sort $(wildcard boards/linux/*.c))
 YAML_SRC  := $(notdir $(sort $(wildcard $(LIBYAML_DIR)/src/*.c)))
 
@@ -34,7 +36,7 @@ yaml = $(eval $(call yaml_rules,$(1)))
 # The library: core with the ports of a host.
 define library_rules
 $(O)/$(1)/libkinformer.a: \
-    $(call objects,$(1),$(CORE_SRC) $(POSIX_SRC) $(TLS_SRC))
+    $(call objects,$(1),$(CORE_SRC) $(POSIX_SRC) $(TLS_SRC) $(HTTPS_SRC))
 	$$(call archive,$(1))
 endef
 library = $(eval $(call library_rules,$(1)))

@@ -21,7 +21,8 @@ $(O)/host/%: boards/linux/%.in FORCE
 
 AT          = $(DESTDIR)$(PREFIX)
 HEADERS    := $(filter-out %/kinf_config.h,$(wildcard core/include/*.h)) \
-              $(wildcard port/posix/kinf_*.h port/mbedtls/kinf_*.h)
+              $(wildcard $(addsuffix /kinf_*.h, \
+              port/posix port/mbedtls port/https))
 PACKAGE    := $(addprefix $(O)/host/, kinformer.pc kinformer-config.cmake \
               kinformer-config-version.cmake)
 
