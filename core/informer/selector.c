@@ -151,20 +151,25 @@ static int take_requirement(struct scan *s, const struct kinf_value *labels)
     return l.found != negative;
 }
 
+/* An empty one may be a null pointer: nothing is added to that. */
 static bool is_empty(struct kinf_span selector)
 {
-    struct scan s = { selector.ptr, selector.ptr + selector.len };
+    struct scan s;
 
-    return selector.len == 0 || at_end(&s);
+    if (selector.len == 0)
+        return true;
+    s = (struct scan){ selector.ptr, selector.ptr + selector.len };
+    return at_end(&s);
 }
 
 static int evaluate(struct kinf_span selector, const struct kinf_value *labels)
 {
-    struct scan s = { selector.ptr, selector.ptr + selector.len };
+    struct scan s;
     int matches = 1, one;
 
     if (is_empty(selector))
         return 1;
+    s = (struct scan){ selector.ptr, selector.ptr + selector.len };
     do {
         one = take_requirement(&s, labels);
         if (one < 0)
