@@ -273,7 +273,7 @@ int kinf_store_reserve(struct kinf_store *s, bool in_flight,
         return KINF_ERR_AGAIN;
     }
     s->want_room = false;
-    if (in_flight && (pool_full(&s->record_pool) || pool_full(&s->entry_pool)))
+    if (in_flight && pool_full(&s->entry_pool))
         return KINF_ERR_AGAIN;
     KINF_ASSERT(!pool_full(&s->record_pool));
     s->reserved = true;
