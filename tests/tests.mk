@@ -38,7 +38,7 @@ $(O)/$(1)/$(2)/test_%: $(O)/$(1)/obj/tests/$(2)/test_%.o \
 	@mkdir -p $$(@D) && echo '  LD      $$@'
 	@$$($(1)_CC) $(SANITIZE) $$(filter %.o,$$^) \
 	    -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
-	    $$(LDFLAGS_mbedtls) -lcmocka -o $$@
+	    $$(LDFLAGS_mbedtls) -Wl,--gc-sections -lcmocka -o $$@
 C_TESTS += $$($(1)_$(2)_TESTS)
 endef
 c_tests = $(eval $(call c_tests_rules,$(1),$(2),$(3)))

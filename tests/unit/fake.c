@@ -374,8 +374,8 @@ void fake_begin(struct fake_world *w)
     EXPECT_ERR(KINF_OK, kinf_listener_add(&w->inf, &w->handler.listener,
                                           &fake_events, &w->handler, w->mode,
                                           w->resync_ms));
-    kinf_start(&w->k);
-    w->begun = true;
+    if (!w->idle)
+        kinf_start(&w->k);
 }
 
 unsigned fake_run(struct fake_world *w, uint32_t ms)

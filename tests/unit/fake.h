@@ -146,10 +146,10 @@ struct fake_world {
     enum kinf_mode mode;
     uint32_t resync_ms;
     bool with_single; /* a second session */
+    bool idle;        /* not started: a test plays the wire */
     int errors[KINF_ERR_COUNT]; /* told by on_error, by -code */
     int http_status;            /* of the last of them */
     char words[256];
-    bool begun;
 };
 void fake_prepare(struct fake_world *w);
 void fake_begin(struct fake_world *w);
