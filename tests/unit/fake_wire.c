@@ -45,5 +45,9 @@ int fake_receive(struct kinf_store *s, const struct fake_object *o,
     item.version_at = write(&sink, item.version);
     while (sink.wanted < o->size)
         write(&sink, (struct kinf_span){ &filler, 1 });
-    return kinf_store_receive(s, &item, &sink, by_bytes, entry, record);
+    s->by_bytes = by_bytes;
+    err = kinf_store_receive(s, &item, &sink, record);
+    if (err == STORE_TAKEN)
+        *entry = s->records[*record].entry;
+    return err;
 }

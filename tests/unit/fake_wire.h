@@ -13,7 +13,8 @@ struct fake_object {
 };
 
 /* Gives the object to the store, as the reflector would. in_flight as for
- * kinf_store_reserve, whose answer comes if it is not KINF_OK. */
+ * kinf_store_reserve, whose answer comes if it is not KINF_OK. entry and record
+ * are filled when it was taken. */
 int fake_receive(struct kinf_store *s, const struct fake_object *object,
                  bool in_flight, bool by_bytes, kinf_idx *entry,
                  kinf_idx *record);
