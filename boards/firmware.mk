@@ -9,13 +9,15 @@
 #   RAM_MAX     bytes, all in                 FLASH_MAX  bytes, all in
 #
 # The flavour has the board's name: make BOARD=x gives $(O)/x/firmware.elf.
+# Another program on the same board: FW_NAME=x FW_APP="its files", in place of
+# the family's main.c.
 
 DEPS_RUN   := board jsmn mbedtls lwip go
 DEPS_BOARD := board jsmn mbedtls lwip
 
 FW_CONFIG := $(O)/$(BOARD)/config.h
 FW_FLAGS  := $(CPU_FLAGS) -Os -g -fstack-usage -fcallgraph-info=su \
-    --specs=nano.specs
+    --specs=nano.specs $(FW_DEFINES)
 
 $(call flavour,$(BOARD),$(CROSS)gcc,$(FW_FLAGS),$(FW_CONFIG),firmware)
 $(call mbedtls,$(BOARD))
@@ -23,12 +25,17 @@ $(call lwip,$(BOARD))
 
 # A board is compiled as port/lwip is: its driver speaks to lwIP's netif.
 FW_DIRS := boards/$(BOARD) $(FAMILY)
-FW_SRC  := $(sort $(wildcard $(addsuffix /*.c,$(FW_DIRS))))
+FW_NAME ?= firmware
+FW_APP  ?= $(FAMILY)/main.c
+FW_SRC  := $(sort $(FW_APP) $(filter-out %/main.c,\
+    $(wildcard $(addsuffix /*.c,$(FW_DIRS)))))
 FW_PORT := $(sort $(wildcard port/lwip/*.c port/mbedtls/*.c))
 $(foreach d,$(FW_DIRS),$(eval \
     INC_$(notdir $(d)) := $(addprefix -I,$(FW_DIRS)) $(INC_lwip) $(INC_mbedtls)))
 
-FIRMWARE := $(O)/$(BOARD)/firmware.elf
+INC_tests_boards := $(addprefix -I,$(FW_DIRS)) $(INC_lwip) $(INC_mbedtls)
+
+FIRMWARE := $(O)/$(BOARD)/$(FW_NAME).elf
 
 $(FIRMWARE) $(FIRMWARE:.elf=.map) &: \
     $(call objects,$(BOARD),$(FW_SRC) $(FW_PORT) $(CORE_SRC)) \

@@ -21,13 +21,16 @@ bool board_netif_poll(struct netif *netif);
 int board_serial_byte(void);
 
 /* Of the family. */
-/* Whether a "q" ever came over the serial line. */
-bool board_asked_to_end(void);
 extern const struct kinf_platform board_platform;
 void board_print(const char *text, size_t len);
 void board_exit(int code) __attribute__((noreturn));
-/* Sleeps until a frame comes or the end is asked for, or so long. */
+/* Sleeps until a frame or a serial byte comes, or so long. */
 void board_sleep(uint32_t ms);
+/* The newest byte of the serial line since the last call, or 0. */
+char board_command(void);
+/* Clocks of the processor since the start; wraps. Under QEMU's -icount shift=0
+ * each is 10^9 / board_clock_hz instructions. */
+uint32_t board_clocks(void);
 /* Bytes of the stack that were ever in use, and its size. */
 uint32_t board_stack_used(void);
 uint32_t board_stack_size(void);

@@ -5,7 +5,7 @@
 #ifndef KINF_BOARD_CREDENTIALS_H
 #define KINF_BOARD_CREDENTIALS_H
 
-#include <stdint.h>
+#include "kinformer.h"
 
 #define CREDENTIALS_MAGIC 0x464E494Bu /* "KINF" */
 
@@ -23,5 +23,17 @@ struct board_credentials {
 };
 
 extern const struct board_credentials board_credentials;
+
+/* A zero-ended text of the page. */
+struct kinf_span board_text(const char *text);
+/* The page's trust anchors. */
+struct kinf_span board_anchors(void);
+
+/* Renews the token: sent from the next request on, in place of the page's. Kept,
+ * not copied: it stays as it is until a request has gone out with the one after
+ * it. An empty span brings back the page's. Not from an interrupt. */
+void board_token_renew(struct kinf_span token);
+/* What kinf_config.credentials asks. */
+struct kinf_span board_token(void *ctx, bool refused);
 
 #endif

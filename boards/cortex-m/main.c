@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the smallest firmware: one informer on ConfigMaps over verified TLS,
- * each change printed. Reads as the tutorial does: system, network, TLS, loop.
+ * each change printed. Reads as the tutorial does: memory, handlers, TLS,
+ * informer, loop.
  *
  * Address, token and trust anchor come from a page of flash, see credentials.h.
  * After so many changes as it says, or a "q" on the serial line, it ends. */
-#include <string.h>
-
 #include "board.h"
 #include "credentials.h"
-#include "lwip/init.h"
-#include "lwip/netif.h"
-#include "lwip/timeouts.h"
 #include "lwip/kinf_lwip.h"
 #include "mbedtls/kinf_mbedtls.h"
-#include "netif/ethernet.h"
+#include "network.h"
+#include "print.h"
 
+/* All memory there is; nothing is allocated, ever. */
 static struct kinf kinf;
 static struct kinf_session session;
 static struct kinf_informer informer;
@@ -22,57 +20,32 @@ static struct kinf_listener listener;
 static struct kinf_lwip_tcp tcp;
 static struct kinf_mbedtls tls;
 static struct kinf_mbedtls_credentials trusted;
-static struct netif ethernet;
 static _Alignas(8) unsigned char memory[KINF_INFORMER_BYTES_DEFAULT];
 static _Alignas(8) unsigned char arena[CONFIG_KINF_TLS_ARENA_BYTES];
 static char ticket[KINF_MBEDTLS_TICKET_BYTES_FIRMWARE];
 static char io[CONFIG_KINF_IO_BYTES];
-static uint32_t changes;
+static uint32_t changes; /* since the first list was whole */
 
-/* ---- printing ----------------------------------------------------------- */
+/* ---- handlers: one a change, from kinf_poll only ------------------------ */
 
-static void say(const char *text)
+static int show(const char *what, const struct kinf_object *object)
 {
-    board_print(text, strlen(text));
-}
-
-static void say_span(struct kinf_span text)
-{
-    if (text.len > 0)
-        board_print(text.ptr, text.len);
-}
-
-static void say_number(uint32_t number)
-{
-    char text[11], *at = text + sizeof(text);
-
-    do {
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    board_print(at, (size_t)(text + sizeof(text) - at));
-}
-
-static int say_object(const char *what, const struct kinf_object *object)
-{
-    say(what);
-    say_span(object->namespace_);
-    say("/");
-    say_span(object->name);
-    say(" rv ");
-    say_span(object->resource_version);
-    say("\n");
+    print(what);
+    print_span(object->namespace_);
+    print("/");
+    print_span(object->name);
+    print(" rv ");
+    print_span(object->resource_version);
+    print("\n");
     changes += kinf_listener_synced(&listener);
     return KINF_OK;
 }
-
-/* ---- handlers ----------------------------------------------------------- */
 
 static int on_add(void *ctx, const struct kinf_object *object, bool initial)
 {
     (void)ctx;
     (void)initial;
-    return say_object("ADDED     ", object);
+    return show("ADDED     ", object);
 }
 
 static int on_update(void *ctx, const struct kinf_object *was,
@@ -80,75 +53,44 @@ static int on_update(void *ctx, const struct kinf_object *was,
 {
     (void)ctx;
     (void)was;
-    return say_object("MODIFIED  ", object);
+    return show("MODIFIED  ", object);
 }
 
 static int on_delete(void *ctx, const struct kinf_object *was, bool unknown)
 {
     (void)ctx;
     (void)unknown;
-    return say_object("DELETED   ", was);
+    return show("DELETED   ", was);
 }
 
+/* Too large to be kept whole: its name and version are. */
 static int on_truncated(void *ctx, const struct kinf_object *was,
                         const struct kinf_object *identity)
 {
     (void)ctx;
     (void)was;
-    return say_object("TRUNCATED ", identity);
+    return show("TRUNCATED ", identity);
 }
-
-static const struct kinf_event_handler handler = {
-    .on_add = on_add, .on_update = on_update, .on_delete = on_delete,
-    .on_truncated = on_truncated
-};
 
 static void on_error(void *ctx, int err, int status, struct kinf_span message,
                      const struct kinf_object *object)
 {
     (void)ctx;
     (void)object;
-    say("error ");
-    say_number((uint32_t)-err);
-    say(" ");
-    say(kinf_strerror(err));
-    say(", HTTP ");
-    say_number((uint32_t)status);
-    say(": ");
-    say_span(message);
-    say("\n");
+    print("error ");
+    print_number((uint32_t)-err);
+    print(" ");
+    print(kinf_strerror(err));
+    print(", HTTP ");
+    print_number((uint32_t)status);
+    print(": ");
+    print_span(message);
+    print("\n");
 }
 
 /* ---- set-up ------------------------------------------------------------- */
 
-static struct kinf_span text(const char *zero_ended)
-{
-    return (struct kinf_span){ zero_ended, strlen(zero_ended) };
-}
-
-static struct kinf_span token(void *ctx, bool refused)
-{
-    (void)ctx;
-    (void)refused;
-    return text(board_credentials.token);
-}
-
-static void start_network(void)
-{
-    ip4_addr_t address, mask, gateway;
-
-    IP4_ADDR(&address, 10, 0, 2, 15);
-    IP4_ADDR(&mask, 255, 255, 255, 0);
-    IP4_ADDR(&gateway, 10, 0, 2, 2);
-    kinf_lwip_platform(&board_platform);
-    lwip_init();
-    netif_add(&ethernet, &address, &mask, &gateway, NULL, board_netif_init,
-              ethernet_input);
-    netif_set_default(&ethernet);
-    netif_set_up(&ethernet);
-    kinf_lwip_tcp_init(&tcp);
-}
-
+/* TLS over lwIP's TCP, with the page's authority as the only one trusted. */
 static int start_tls(void)
 {
     static const struct kinf_mbedtls_system system = {
@@ -157,35 +99,39 @@ static int start_tls(void)
     };
     const struct kinf_mbedtls_config config = {
         .lower = &kinf_lwip_tcp_ops, .lower_ctx = &tcp,
-        .credentials = &trusted, .server_name = text(board_credentials.name),
+        .credentials = &trusted,
+        .server_name = board_text(board_credentials.name),
         .ticket = ticket, .ticket_size = sizeof(ticket)
     };
-    struct kinf_span ca = { (const char *)board_credentials.ca,
-                            board_credentials.ca_size };
     int err = kinf_mbedtls_start(&system);
 
     if (err == KINF_OK)
         err = kinf_mbedtls_credentials_init(&trusted);
     if (err == KINF_OK)
-        err = kinf_mbedtls_trust(&trusted, ca, true);
+        err = kinf_mbedtls_trust(&trusted, board_anchors(), true);
+    kinf_lwip_tcp_init(&tcp);
     kinf_mbedtls_init(&tls, &config);
     return err;
 }
 
 static void start_informer(void)
 {
-    const struct kinf_config config = {
-        .platform = &board_platform, .host = text(board_credentials.host),
-        .port = board_credentials.port, .credentials = { token, NULL }
+    static struct kinf_config config = {
+        .platform = &board_platform, .credentials = { board_token, NULL }
     };
-    const struct kinf_informer_config configmaps = {
-        .resource = KINF_RESOURCE_CONFIGMAPS,
-        .namespace_ = text(board_credentials.namespace_),
-        .sizes = KINF_SIZES_DEFAULT, .memory = memory,
-        .memory_size = sizeof(memory), .session = &session,
+    static struct kinf_informer_config configmaps = {
+        .resource = KINF_RESOURCE_CONFIGMAPS, .sizes = KINF_SIZES_DEFAULT,
+        .memory = memory, .memory_size = sizeof(memory), .session = &session,
         .on_error = on_error
     };
+    static const struct kinf_event_handler handler = {
+        .on_add = on_add, .on_update = on_update, .on_delete = on_delete,
+        .on_truncated = on_truncated
+    };
 
+    config.host = board_text(board_credentials.host);
+    config.port = board_credentials.port;
+    configmaps.namespace_ = board_text(board_credentials.namespace_);
     kinf_init(&kinf, &config);
     kinf_session_init(&session, &kinf, &kinf_mbedtls_ops, &tls, io,
                       sizeof(io));
@@ -195,65 +141,57 @@ static void start_informer(void)
     kinf_start(&kinf);
 }
 
-static void say_summary(void)
-{
-    struct kinf_mbedtls_arena heap;
-
-    kinf_mbedtls_arena(&heap);
-    say_number(changes);
-    say(" changes seen, stack ");
-    say_number(board_stack_used());
-    say(" of ");
-    say_number(board_stack_size());
-    say(", TLS arena ");
-    say_number((uint32_t)heap.high);
-    say(" of ");
-    say_number((uint32_t)heap.size);
-    say(" bytes\n");
-}
-
 static bool at_end(void)
 {
     uint32_t wanted = board_credentials.changes;
 
-    return (wanted > 0 && changes >= wanted) || board_asked_to_end();
+    return (wanted > 0 && changes >= wanted) || board_command() == 'q';
 }
 
-static void loop(void)
+static void print_summary(void)
 {
-    bool told = false;
+    struct kinf_mbedtls_arena heap;
 
-    while (!at_end()) {
-        bool more = board_netif_poll(&ethernet);
-        uint32_t sleep, tcp_sleep;
-
-        sys_check_timeouts();
-        sleep = kinf_poll(&kinf);
-        if (!told && kinf_listener_synced(&listener)) {
-            told = true;
-            say("in sync\n");
-        }
-        tcp_sleep = sys_timeouts_sleeptime();
-        if (!more)
-            board_sleep(sleep < tcp_sleep ? sleep : tcp_sleep);
-    }
+    kinf_mbedtls_arena(&heap);
+    print_number(changes);
+    print(" changes seen, stack ");
+    print_number(board_stack_used());
+    print(" of ");
+    print_number(board_stack_size());
+    print(", TLS arena ");
+    print_number((uint32_t)heap.high);
+    print(" of ");
+    print_number((uint32_t)heap.size);
+    print(" bytes\n");
 }
 
 int main(void)
 {
+    bool told = false;
+
     if (board_credentials.magic != CREDENTIALS_MAGIC) {
-        say("the page of credentials is empty\n");
+        print("the page of credentials is empty\n");
         return 1;
     }
-    start_network();
+    network_start(&board_platform);
     if (start_tls() != KINF_OK) {
-        say("TLS: ");
-        say(trusted.reason != NULL ? trusted.reason : "set-up failed");
-        say("\n");
+        print("TLS: ");
+        print(trusted.reason != NULL ? trusted.reason : "set-up failed");
+        print("\n");
         return 1;
     }
     start_informer();
-    loop();
-    say_summary();
+    while (!at_end()) {
+        uint32_t sleep_ms;
+
+        network_poll();
+        sleep_ms = kinf_poll(&kinf);
+        if (!told && kinf_listener_synced(&listener)) {
+            told = true;
+            print("in sync\n");
+        }
+        network_sleep(sleep_ms);
+    }
+    print_summary();
     return 0;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* startup.c - vectors, memory, the millisecond tick, sleep, the painted stack,
- * and what the emulator gives by semihosting. */
+/* startup.c - vectors, memory, the millisecond tick, sleep, the painted and
+ * guarded stack, and what the emulator gives by semihosting. */
 #include <string.h>
 
 #include "board.h"
 
 #define PAINT 0x5AFE5AFEu
 #define SYSTICK ((volatile uint32_t *)0xE000E010u)
+#define SYSTICK_PENDING (*(volatile uint32_t *)0xE000ED04u & 1u << 26)
+#define MEMORY_FAULT (*(volatile uint8_t *)0xE000ED28u)
+#define MPU ((volatile uint32_t *)0xE000ED90u)
 #define NVIC_ENABLE ((volatile uint32_t *)0xE000E100u)
 #define NVIC_DISABLE ((volatile uint32_t *)0xE000E180u)
 
@@ -18,21 +21,36 @@ int main(void);
 void kinf_reset(void);
 void kinf_tick(void);
 void kinf_frame(void);
+void kinf_fault(void);
 
 static volatile uint32_t ticks;
 static volatile bool frame_came;
+static volatile char command;
 
-static void fault(void)
+void kinf_fault(void)
 {
-    static const char text[] = "fault\n";
+    static const char other[] = "fault\n", stack[] = "stack overflow\n";
 
-    board_print(text, sizeof(text) - 1);
+    if (MEMORY_FAULT != 0)
+        board_print(stack, sizeof(stack) - 1);
+    else
+        board_print(other, sizeof(other) - 1);
     board_exit(3);
+}
+
+/* After an overflow there is no stack to stand on: it begins anew. */
+__attribute__((naked)) static void fault(void)
+{
+    __asm volatile("ldr r0, =stack_top\n mov sp, r0\n b kinf_fault\n .ltorg");
 }
 
 void kinf_tick(void)
 {
+    int byte = board_serial_byte();
+
     ticks = ticks + 1;
+    if (byte > 0)
+        command = (char)byte;
 }
 
 /* The line stays up until the frames are read, so it is masked until the next
@@ -41,6 +59,18 @@ void kinf_frame(void)
 {
     NVIC_DISABLE[board_net_irq / 32] = 1u << board_net_irq % 32;
     frame_came = true;
+}
+
+/* The stack lies at the bottom of RAM. The 16 MB below it are forbidden, so
+ * that an overflow faults at once and costs no byte as a guard. */
+static void guard_stack(void)
+{
+    enum { VALID = 1 << 4, NEVER_RUN = 1 << 28, BYTES_16M = 23 << 1, ON = 1,
+           ELSE_AS_USUAL = 1 << 2 };
+
+    MPU[3] = ((uint32_t)stack_bottom - 0x1000000u) | VALID;
+    MPU[4] = NEVER_RUN | BYTES_16M | ON;
+    MPU[1] = ELSE_AS_USUAL | ON;
 }
 
 static void paint_stack(void)
@@ -71,6 +101,7 @@ void kinf_reset(void)
     memcpy(data_start, data_load,
            (size_t)((char *)data_end - (char *)data_start));
     memset(bss_start, 0, (size_t)((char *)bss_end - (char *)bss_start));
+    guard_stack();
     paint_stack();
     SYSTICK[1] = board_clock_hz / 1000 - 1;
     SYSTICK[2] = 0;
@@ -85,13 +116,26 @@ static uint32_t now_ms(void *ctx)
     return ticks;
 }
 
-bool board_asked_to_end(void)
+/* The counter runs down; it may have begun anew before its interrupt came. */
+uint32_t board_clocks(void)
 {
-    static bool asked;
+    uint32_t per_tick = board_clock_hz / 1000, whole, left;
 
-    if (board_serial_byte() == 'q')
-        asked = true;
-    return asked;
+    do {
+        whole = ticks;
+        left = SYSTICK[2];
+        if (SYSTICK_PENDING != 0 && left > per_tick / 2)
+            whole++;
+    } while (whole - ticks > 1);
+    return whole * per_tick + (per_tick - 1 - left);
+}
+
+char board_command(void)
+{
+    char c = command;
+
+    command = 0;
+    return c;
 }
 
 /* With interrupts held back, one that comes before wfi ends it at once: none is
@@ -102,9 +146,9 @@ void board_sleep(uint32_t ms)
 
     frame_came = false;
     NVIC_ENABLE[board_net_irq / 32] = 1u << board_net_irq % 32;
-    while (ticks - from < ms && !frame_came && !board_asked_to_end()) {
+    while (ticks - from < ms && !frame_came && command == 0) {
         __asm volatile("cpsid i" ::: "memory");
-        if (!frame_came)
+        if (!frame_came && command == 0)
             __asm volatile("wfi");
         __asm volatile("cpsie i\n isb" ::: "memory");
     }

@@ -42,7 +42,19 @@
 #define LWIP_DHCP CONFIG_KINF_LWIP_DHCP
 #define LWIP_TCP 1
 #define LWIP_TCP_KEEPALIVE 1
+#ifdef KINF_LWIP_STATS /* a test looks at the pools */
+#define LWIP_STATS 1
+#define LINK_STATS 0
+#define ETHARP_STATS 0
+#define IP_STATS 0
+#define IPFRAG_STATS 0
+#define ICMP_STATS 0
+#define UDP_STATS 0
+#define TCP_STATS 0
+#define SYS_STATS 0
+#else
 #define LWIP_STATS 0
+#endif
 #define IP_REASSEMBLY 0
 #define IP_FRAG 0
 #define TCP_QUEUE_OOSEQ 0

@@ -1,13 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The boards' images, as a user builds them: a make of their own each.
+# The boards' images, each by a make of its own: firmware.elf, as a user builds
+# it; node.elf, the tests' firmware with the same sizes; event.elf; and short/,
+# node.elf with short deadlines and counting pools.
 
 BOARDS_TESTED := mps2-an386 lm3s6965evb
 DEPS_TEST     += board lwip
 
-BOARD_IMAGES := $(foreach b,$(BOARDS_TESTED),$(O)/$(b)/firmware.elf)
+NODE  := $(wildcard tests/boards/node/*.c)
+EVENT := tests/boards/event/event.c
+SHORT := $(O)/short
+
 ifeq ($(BOARD),linux)
-$(BOARD_IMAGES): $(O)/%/firmware.elf: FORCE
-	$(MAKE_AGAIN) BOARD=$* O=$(O) $@
+IMAGES := firmware node event short
+BOARD_IMAGES := $(foreach i,$(IMAGES),$(BOARDS_TESTED:%=image-$(i)-%))
+
+# One after the other for a board, since they share its objects.
+image-firmware-%: FORCE
+	$(MAKE_AGAIN) BOARD=$* $(O)/$*/firmware.elf
+image-node-%: image-firmware-%
+	$(MAKE_AGAIN) BOARD=$* FW_NAME=node FW_APP='$(NODE)' $(O)/$*/node.elf
+image-event-%: image-node-%
+	$(MAKE_AGAIN) BOARD=$* FW_NAME=event FW_APP='$(EVENT)' $(O)/$*/event.elf
+image-short-%: $(SHORT)/%/.config
+	$(MAKE_AGAIN) BOARD=$* O=$(SHORT) FW_DEFINES='-DKINF_LWIP_STATS -DNODE_INFORMERS=2' \
+	    FW_NAME=node FW_APP='$(NODE)' $(SHORT)/$*/node.elf
+
+# The board's sizes, then what differs; the last word on a symbol counts.
+$(SHORT)/%/.config: boards/%/defconfig tests/boards/short.config \
+    $(wildcard tests/boards/*.short)
+	@mkdir -p $(@D)
+	@cat boards/$*/defconfig tests/boards/short.config \
+	    $(wildcard tests/boards/$*.short) >$@
 endif
 test-built: $(BOARD_IMAGES)

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node.c - the firmware of the tests: as boards/cortex-m/main.c, and it tells
+ * the use of every pool and the instructions of each kinf_poll, and can be made
+ * to starve. Bytes of the serial line are its commands:
+ *
+ *   m  pools and work     z  work from here on     q  stop, tell, end
+ *   h  hold the TLS arena p  hold lwIP's pool      n  handlers say "not now"
+ *   r  release all        t  the next token        o  overflow the stack */
+#include <string.h>
+
+#include "board.h"
+#include "credentials.h"
+#include "lwip/kinf_lwip.h"
+#include "lwip/memp.h"
+#include "lwip/pbuf.h"
+#include "lwip/stats.h"
+#include "mbedtls/arena.h"
+#include "mbedtls/kinf_mbedtls.h"
+#include "network.h"
+#include "options.h"
+#include "print.h"
+#include "work.h"
+
+#ifndef NODE_INFORMERS
+#define NODE_INFORMERS 1 /* 2: by turns, where RAM allows it */
+#endif
+#define HELD_BYTES 512 /* a piece of the TLS arena that is held */
+
+static struct kinf kinf;
+static struct kinf_session session;
+static struct kinf_informer informers[NODE_INFORMERS];
+static struct kinf_informer_config configs[NODE_INFORMERS];
+static struct kinf_listener listeners[NODE_INFORMERS];
+static unsigned informer_count = 1;
+static struct kinf_lwip_tcp tcp;
+static struct kinf_mbedtls tls;
+static struct kinf_mbedtls_credentials trusted;
+static _Alignas(8) unsigned char memory[KINF_INFORMER_BYTES_DEFAULT];
+static _Alignas(8) unsigned char arena[CONFIG_KINF_TLS_ARENA_BYTES];
+static char ticket[KINF_MBEDTLS_TICKET_BYTES_FIRMWARE];
+static char io[CONFIG_KINF_IO_BYTES];
+static uint32_t calls; /* of handlers */
+static bool not_now;
+static void **held;          /* a chain of pieces of the arena */
+static struct pbuf *pieces;  /* a chain of lwIP's */
+
+/* ---- the platform: the clock may start anywhere, chance may be fixed ---- */
+
+static uint32_t now_ms(void *ctx)
+{
+    return board_platform.now_ms(ctx) + options.clock_ms;
+}
+
+static int64_t wall_s(void *ctx)
+{
+    return board_platform.wall_s(ctx);
+}
+
+static void random_bytes(void *ctx, void *out, size_t size)
+{
+    static uint32_t state;
+    uint8_t *byte = out;
+
+    if (options.seed == 0) {
+        board_platform.random(ctx, out, size);
+        return;
+    }
+    if (state == 0)
+        state = options.seed;
+    for (size_t i = 0; i < size; i++) { /* xorshift: tests alone */
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        byte[i] = (uint8_t)(state >> 24);
+    }
+}
+
+static const struct kinf_platform platform = { now_ms, wall_s, random_bytes,
+                                               NULL };
+
+/* ---- handlers ----------------------------------------------------------- */
+
+static int show(const char *what, const struct kinf_object *object)
+{
+    if (not_now)
+        return KINF_ERR_AGAIN;
+    calls++;
+    print(what);
+    print_span(object->namespace_);
+    print("/");
+    print_span(object->name);
+    print(" rv ");
+    print_span(object->resource_version);
+    print("\n");
+    return KINF_OK;
+}
+
+static int on_add(void *ctx, const struct kinf_object *object, bool initial)
+{
+    (void)ctx;
+    (void)initial;
+    return show("ADDED     ", object);
+}
+
+static int on_update(void *ctx, const struct kinf_object *was,
+                     const struct kinf_object *object)
+{
+    (void)ctx;
+    (void)was;
+    return show("MODIFIED  ", object);
+}
+
+static int on_delete(void *ctx, const struct kinf_object *was, bool unknown)
+{
+    (void)ctx;
+    (void)unknown;
+    return show("DELETED   ", was);
+}
+
+static int on_truncated(void *ctx, const struct kinf_object *was,
+                        const struct kinf_object *identity)
+{
+    (void)ctx;
+    (void)was;
+    return show("TRUNCATED ", identity);
+}
+
+static void on_error(void *ctx, int err, int status, struct kinf_span message,
+                     const struct kinf_object *object)
+{
+    (void)ctx;
+    (void)object;
+    print("error ");
+    print_number((uint32_t)-err);
+    print(" ");
+    print(kinf_strerror(err));
+    print(", HTTP ");
+    print_number((uint32_t)status);
+    print(": ");
+    print_span(message);
+    print("\n");
+}
+
+/* ---- what is told ------------------------------------------------------- */
+
+static void pool(const char *name, uint32_t used, uint32_t high, uint32_t size)
+{
+    print("pool ");
+    print(name);
+    print(" ");
+    print_number(used);
+    print(" ");
+    print_number(high);
+    print(" ");
+    print_number(size);
+    print("\n");
+}
+
+static void informer_pool(unsigned i, const char *name,
+                          struct kinf_pool_status of)
+{
+    char text[16] = { (char)('0' + i), '-' };
+
+    strncpy(text + 2, name, sizeof(text) - 3);
+    pool(text, of.used, of.high, of.size);
+}
+
+static void tell_lwip(void)
+{
+#if LWIP_STATS
+    static const char *const names[] = {
+#define LWIP_MEMPOOL(name, num, size, desc) "lwip-" #name,
+#include "lwip/priv/memp_std.h"
+    };
+
+    for (unsigned i = 0; i < MEMP_MAX; i++)
+        pool(names[i], (uint32_t)memp_pools[i]->stats->used,
+             (uint32_t)memp_pools[i]->stats->max,
+             (uint32_t)memp_pools[i]->stats->avail);
+    pool("lwip-heap", (uint32_t)lwip_stats.mem.used,
+         (uint32_t)lwip_stats.mem.max, (uint32_t)lwip_stats.mem.avail);
+#endif
+}
+
+static void tell(void)
+{
+    struct kinf_mbedtls_arena heap;
+
+    kinf_mbedtls_arena(&heap);
+    pool("stack", 0, board_stack_used(), board_stack_size());
+    pool("tls", (uint32_t)heap.used, (uint32_t)heap.high, (uint32_t)heap.size);
+    for (unsigned i = 0; i < informer_count; i++) {
+        struct kinf_status s;
+
+        kinf_informer_status(&informers[i], &s);
+        informer_pool(i, "entries", s.entries);
+        informer_pool(i, "objects", s.objects);
+        informer_pool(i, "arena", s.arena);
+        informer_pool(i, "fifo", s.fifo);
+        informer_pool(i, "ring", s.ring);
+        print("bookmarks ");
+        print_number(s.bookmarks);
+        print("\n");
+    }
+    tell_lwip();
+    work_tell();
+    print("told\n");
+}
+
+/* ---- what is asked ------------------------------------------------------ */
+
+static void hold_arena(void)
+{
+    void **piece;
+
+    while ((piece = kinf_mbedtls_calloc(1, HELD_BYTES)) != NULL) {
+        *piece = held;
+        held = piece;
+    }
+}
+
+static void hold_pool(void)
+{
+    struct pbuf *piece;
+
+    while ((piece = pbuf_alloc(PBUF_RAW, 1, PBUF_POOL)) != NULL) {
+        if (pieces != NULL)
+            pbuf_cat(piece, pieces);
+        pieces = piece;
+    }
+}
+
+static void release(void)
+{
+    while (held != NULL) {
+        void **next = *held;
+
+        kinf_mbedtls_free(held);
+        held = next;
+    }
+    if (pieces != NULL)
+        pbuf_free(pieces);
+    pieces = NULL;
+    not_now = false;
+    for (unsigned i = 0; i < informer_count; i++)
+        kinf_listener_resume(&listeners[i]);
+}
+
+static void overflow(volatile uint32_t *above)
+{
+    volatile uint32_t here[16] = { 0 };
+
+    here[0] = *above + 1;
+    if (here[0] != 0)
+        overflow(here);
+    here[1] = here[0];
+}
+
+static void obey(char command)
+{
+    uint32_t none = 0;
+
+    switch (command) {
+    case 'm':
+        tell();
+        break;
+    case 'z':
+        work_begin();
+        print("zeroed\n");
+        break;
+    case 'h':
+        hold_arena();
+        break;
+    case 'p':
+        hold_pool();
+        break;
+    case 'n':
+        not_now = true;
+        break;
+    case 'r':
+        release();
+        break;
+    case 't':
+        board_token_renew(board_text(options.token));
+        break;
+    case 'o':
+        overflow(&none);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- set-up and loop ---------------------------------------------------- */
+
+static int start_tls(void)
+{
+    static struct kinf_mbedtls_system system = {
+        .platform = &platform, .arena = arena, .arena_size = sizeof(arena)
+    };
+    const struct kinf_mbedtls_config config = {
+        .lower = &kinf_lwip_tcp_ops, .lower_ctx = &tcp,
+        .credentials = &trusted,
+        .server_name = board_text(board_credentials.name),
+        .ticket = ticket, .ticket_size = sizeof(ticket)
+    };
+    int err;
+
+    if (options.arena_bytes != 0)
+        system.arena_size = options.arena_bytes;
+    err = kinf_mbedtls_start(&system);
+    if (err == KINF_ERR_NO_MEMORY) {
+        print("the TLS arena needs ");
+        print_number((uint32_t)kinf_mbedtls_least_arena());
+        print(" bytes\n");
+    }
+    if (err == KINF_OK)
+        err = kinf_mbedtls_credentials_init(&trusted);
+    if (err == KINF_OK)
+        err = kinf_mbedtls_trust(&trusted, board_anchors(), true);
+    kinf_lwip_tcp_init(&tcp);
+    kinf_mbedtls_init(&tls, &config);
+    return err;
+}
+
+static void start_informer(unsigned i)
+{
+    static const struct kinf_event_handler handler = {
+        .on_add = on_add, .on_update = on_update, .on_delete = on_delete,
+        .on_truncated = on_truncated
+    };
+    static const struct kinf_sizes half = {
+        .objects = CONFIG_KINF_OBJECTS / 2,
+        .object_bytes = CONFIG_KINF_IDENTITY_BYTES * 2,
+        .arena_bytes = CONFIG_KINF_ARENA_BYTES * 3 / 8 / 8 * 8,
+        .fifo = CONFIG_KINF_FIFO, .every = 1, .ring = CONFIG_KINF_RING
+    };
+    static const struct kinf_sizes whole = KINF_SIZES_DEFAULT;
+    struct kinf_informer_config *c = &configs[i];
+    size_t share = sizeof(memory) / informer_count / 8 * 8;
+
+    *c = (struct kinf_informer_config){
+        .resource = KINF_RESOURCE_CONFIGMAPS,
+        .sizes = informer_count == 1 ? whole : half,
+        .memory = memory + i * share, .memory_size = share,
+        .session = &session, .on_error = on_error,
+        .namespace_ = board_text(i == 0 ? board_credentials.namespace_
+                                        : options.namespace_)
+    };
+    kinf_informer_init(&informers[i], &kinf, c);
+    (void)kinf_listener_add(&informers[i], &listeners[i], &handler, NULL,
+                            KINF_EVERY, 0);
+}
+
+static void start_informers(void)
+{
+    static struct kinf_config config = {
+        .platform = &platform, .credentials = { board_token, NULL },
+        .spread_ms = 1
+    };
+
+    config.host = board_text(board_credentials.host);
+    config.port = board_credentials.port;
+    informer_count = options.mode == MODE_TWO ? NODE_INFORMERS : 1;
+    kinf_init(&kinf, &config);
+    kinf_session_init(&session, &kinf, &kinf_mbedtls_ops, &tls, io,
+                      sizeof(io));
+    for (unsigned i = 0; i < informer_count; i++)
+        start_informer(i);
+    kinf_start(&kinf);
+    work_of(&kinf, &informers[0], &tls, &calls);
+}
+
+static void loop(void)
+{
+    bool told = false;
+    char command = 0;
+
+    while (command != 'q') {
+        uint32_t sleep_ms;
+
+        work_network();
+        sleep_ms = work_poll();
+        if (!told && kinf_synced(&kinf, NULL)) {
+            told = true;
+            print("in sync\n");
+        }
+        network_sleep(sleep_ms);
+        command = board_command();
+        obey(command);
+    }
+    release();
+    kinf_stop(&kinf);
+    while (!kinf_stopped(&kinf))
+        (void)work_poll();
+}
+
+int main(void)
+{
+    network_start(&platform);
+    if (start_tls() != KINF_OK)
+        return 1;
+    start_informers();
+    work_begin();
+    loop();
+    tell();
+    return 0;
+}

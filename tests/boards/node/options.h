@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.h - what a test asks of the node: a page of flash beside the
+ * credentials', written into the image by test_boards.py. */
+#ifndef KINF_TEST_OPTIONS_H
+#define KINF_TEST_OPTIONS_H
+
+#include <stdint.h>
+
+enum mode {
+    MODE_NODE,
+    MODE_TWO /* two informers by turns on one connection */
+};
+
+/* No gaps; board.py knows the sizes. */
+struct options {
+    uint32_t mode;
+    uint32_t clock_ms;    /* where the clock starts */
+    uint32_t seed;        /* 0: true randomness */
+    uint32_t arena_bytes; /* for TLS; 0: all there are */
+    char token[256];      /* the next one */
+    char namespace_[64];  /* of the second informer */
+};
+
+extern const struct options options;
+
+#endif
