@@ -33,21 +33,24 @@ def page(port, token, anchor, changes=0, name="127.0.0.1", space=SPACE):
                        space.encode(), token.encode(), anchor)
 
 
-def flash(firmware, content, image):
-    """Writes image: the firmware with this page of credentials."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        subprocess.run(["arm-none-eabi-objcopy", "--update-section",
-                        ".rodata.credentials=" + file.name, firmware, image],
+def flash(firmware, content, image, **more):
+    """Writes image: the firmware with this page of credentials, and pages of
+    other names."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = []
+        for name, page_ in {"credentials": content, **more}.items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(page_)
+            words += ["--update-section", f".rodata.{name}={file.name}"]
+        subprocess.run(["arm-none-eabi-objcopy", *words, firmware, image],
                        check=True)
 
 
-def qemu(machine, nic, image, more=()):
+def qemu(machine, nic, image, more=(), monitor="none"):
     """The command line; "q" on its stdin asks the firmware to end."""
     return ["qemu-system-arm", "-M", machine, "-display", "none", "-monitor",
-            "none", "-serial", "stdio", "-semihosting-config",
-            "enable=on,target=native", "-nic", "user,model=" + nic,
+            monitor, "-serial", "stdio", "-semihosting-config",
+            "enable=on,target=native", "-nic", f"user,model={nic},id=n0",
             "-kernel", image, *more]
 
 

@@ -1,299 +1,225 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# suite: alone timeout=600
+# suite: alone timeout=900
 """Both boards in QEMU against a real API server, through a relay that can cut
-the line. Every board that is started ends on request, with its stack's paint
-unbroken and its TLS arena not full."""
+the line. Each board that is started ends on request; then its stack's paint is
+unbroken, no pool was ever above its size, all that was lent is given back, and
+no kinf_poll was longer than what is recorded."""
 
 import os
-import re
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import unittest
 
-for folder in ("tests", "tests/apiserver", "boards/cortex-m"):
+for folder in ("tests", "tests/apiserver", "tests/boards"):
     sys.path.insert(0, folder)
 import apiserver  # noqa: E402
-import run as board_run  # noqa: E402
+import board  # noqa: E402
 import tap  # noqa: E402
+from board import APPLICATION_DATA, BOARDS, CERTIFICATE, SMALL  # noqa: E402
 
-OUT = os.environ.get("O", "build")
-SMALL = {"name": "lm3s6965evb", "nic": "stellaris", "objects": 16,
-         "object_bytes": 2048}
-LARGE = {"name": "mps2-an386", "nic": "lan9118", "objects": 64,
-         "object_bytes": 4096}
-SECONDS = 40.0
-CERTIFICATE, APPLICATION_DATA, HANDSHAKE = 11, 23, 22
+RECONNECTS = int(os.environ.get("RECONNECTS", "1000"))
+LONGEST_POLL = 3300000
+GIVEN_BACK = ("entries", "objects", "fifo", "ring", "arena", "PBUF_POOL",
+              "TCP_PCB", "TCP_SEG", "PBUF", "heap")
 
 
-class Tap:
-    """What one side said of a TLS 1.2 connection, as far as it is in clear."""
-
-    def __init__(self):
-        self.data = b""
-        self.records, self.messages = [], []
-
-    def feed(self, data):
-        self.data += data
-        while len(self.data) >= 5:
-            size = int.from_bytes(self.data[3:5], "big")
-            if len(self.data) < 5 + size:
-                return
-            kind, body = self.data[0], self.data[5:5 + size]
-            self.data = self.data[5 + size:]
-            clear = 20 not in self.records # change_cipher_spec
-            self.records.append(kind)
-            while kind == HANDSHAKE and clear and len(body) >= 4:
-                self.messages.append(body[0])
-                body = body[4 + int.from_bytes(body[1:4], "big"):]
-
-
-class Relay:
-    """Connections to a port, passed on; they can be cut and refused."""
-
-    def __init__(self, port):
-        self.target, self.open, self.live = port, True, []
-        self.said = [] # (by the board, by the server) of each connection
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                one, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                if not self.open:
-                    raise OSError
-                two = socket.create_connection(("127.0.0.1", self.target), 5)
-            except OSError:
-                one.close()
-                continue
-            taps = (Tap(), Tap())
-            self.said.append(taps)
-            self.live += [one, two]
-            for source, sink, tapped in ((one, two, taps[0]),
-                                         (two, one, taps[1])):
-                source.settimeout(None)
-                threading.Thread(target=self._pass, daemon=True,
-                                 args=(source, sink, tapped)).start()
-
-    @staticmethod
-    def _pass(source, sink, tapped):
-        try:
-            while data := source.recv(65536):
-                tapped.feed(data)
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def cut(self):
-        for end in self.live:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.live = []
-
-    def close(self):
-        self.listener.close()
-        self.cut()
-
-
-class Board:
-    """A board that runs, and what it has said."""
-
-    def __init__(self, facts, server, anchor=None, **page):
-        self.facts, self.lines = facts, []
-        self.space = page.setdefault("space", facts["name"])
-        self.relay = Relay(server.port)
-        with open(anchor or server.file("ca.der"), "rb") as f:
-            content = board_run.page(self.relay.port,
-                                     server.read("token-admin"), f.read(),
-                                     **page)
-        self.image = tempfile.NamedTemporaryFile(suffix=".elf")
-        board_run.flash(f"{OUT}/{facts['name']}/firmware.elf", content,
-                        self.image.name)
-        self.process = subprocess.Popen(
-            board_run.qemu(facts["name"], facts["nic"], self.image.name),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.decode("utf-8", "replace").rstrip())
-
-    def mark(self):
-        return len(self.lines)
-
-    def since(self, mark):
-        return self.lines[mark:]
-
-    def wait(self, pattern, mark=0, seconds=SECONDS):
-        """The first line since mark that the pattern is found in."""
-        def look():
-            for line in self.lines[mark:]:
-                if re.search(pattern, line):
-                    return line
-            if self.process.poll() is not None:
-                raise apiserver.Failed(f"ended before {pattern}: "
-                                       f"{self.lines[-5:]}")
-            return None
-        try:
-            return apiserver.wait_for(look, seconds)
-        except apiserver.Failed as error:
-            raise apiserver.Failed(f"{self.facts['name']}: no {pattern} in "
-                                   f"{self.lines[-8:]}") from error
-
-    def ended(self):
-        """Asks it to end. Its own account, after the exit code is checked."""
-        self.process.stdin.write(b"q")
-        self.process.stdin.flush()
-        code = self.process.wait(15)
-        self.reader.join(5)
-        if code != 0:
-            raise apiserver.Failed(f"exit code {code}: {self.lines[-5:]}")
-        return [int(n) for n in re.findall(
-            r"stack (\d+) of (\d+), TLS arena (\d+) of (\d+)",
-            self.lines[-1])[0]]
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.relay.close()
-        self.image.close()
+def other_authority():
+    """Another trust anchor, DER."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other",
+             "-keyout", folder + "/key", "-outform", "DER", "-out",
+             folder + "/der"], check=True, capture_output=True)
+        with open(folder + "/der", "rb") as f:
+            return f.read()
 
 
 class OnBoards(unittest.TestCase):
     """What every scenario needs: both boards at once, one server."""
 
+    flags = ()
+    longest_poll = LONGEST_POLL
+
     @classmethod
     def setUpClass(cls):
-        cls.server = apiserver.Server()
+        cls.server = apiserver.Server(*cls.flags)
+        cls.longest = {}
 
     @classmethod
     def tearDownClass(cls):
         cls.server.close()
+        for name, of in sorted(cls.longest.items()):
+            print(f"# {cls.__name__}, {name}: longest kinf_poll {of}")
 
     def setUp(self):
         self.boards = []
-        for facts in (SMALL, LARGE):
+        for facts in BOARDS:
             self.server.kload("namespace", "create", facts["name"])
         self.addCleanup(self.clean)
 
     def clean(self):
-        for board in self.boards:
-            board.close()
-        for facts in (SMALL, LARGE):
+        for one in self.boards:
+            one.close()
+        for facts in BOARDS:
             self.server.kload("namespace", "delete", facts["name"])
 
-    def start(self, synced=True, **page):
-        for facts in (SMALL, LARGE):
-            self.boards.append(Board(facts, self.server, **page))
+    def start(self, synced=True, anchor=None, **more):
+        for facts in BOARDS:
+            self.boards.append(self.board(facts, anchor, **more))
         if synced:
-            for board in self.boards:
-                board.wait("^in sync")
+            for one in self.boards:
+                one.wait("^in sync")
 
-    def end(self):
-        """Ends the boards and looks at their memory."""
-        for board in self.boards:
-            with self.subTest(board=board.facts["name"]):
-                stack, reserve, arena, size = board.ended()
-                self.assertLess(stack, reserve)
-                self.assertLess(arena, size)
-                print(f"# {board.facts['name']}: stack {stack}, "
-                      f"TLS arena {arena}")
+    def board(self, facts, anchor=None, **more):
+        with open(self.server.file("ca.der"), "rb") as f:
+            anchor = anchor or f.read()
+        return board.Board(facts, self.server.port, anchor,
+                           self.server.read("token-admin"), **more)
+
+    def end(self, starved=()):
+        """Ends the boards and looks at their memory. starved: pools that this
+        scenario has filled on purpose."""
+        for one in self.boards:
+            with self.subTest(board=one.facts["name"]):
+                live = one.account()
+                told = one.end()
+                print(f"# {one.facts['name']}: " + ", ".join(
+                    f"{name} {high}/{size}" for name, (_, high, size)
+                    in live.pools.items() if high))
+                for name, (_, high, size) in live.pools.items():
+                    self.assertLessEqual(high, size, name)
+                    if name in ("stack", "tls") and name not in starved:
+                        self.assertLess(high, size, name)
+                for name, (used, _, _) in told.pools.items():
+                    if name.split("-")[-1] in GIVEN_BACK:
+                        self.assertEqual(0, used, name)
+                self.assertLess(told.pools["tls"][0], 2000)
+                longest = max((n, k) for k, n in told.work.items()
+                              if k.startswith("longest-"))
+                self.assertLess(longest[0], self.longest_poll)
+                was = self.longest.get(one.facts["name"], (0, ""))
+                self.longest[one.facts["name"]] = max(was, longest)
 
     def fill(self, count, size=1100):
-        for facts in (SMALL, LARGE):
+        for facts in BOARDS:
             self.server.kload("fill", "-n", facts["name"], "--count",
                               str(count), "--bytes", str(size))
 
-    def kload(self, board, word, *more):
-        return self.server.kload(word, "-n", board.space, *more)
+    def kload(self, one, word, *more):
+        return self.server.kload(word, "-n", one.space, *more)
 
     def change(self, name="cm-00000", **values):
         """Patches an object; every board tells it."""
-        marks = [board.mark() for board in self.boards]
-        for board in self.boards:
-            self.kload(board, "patch", name,
+        marks = [one.mark() for one in self.boards]
+        for one in self.boards:
+            self.kload(one, "patch", name,
                        *(f"{k}={v}" for k, v in values.items()))
-        for board, mark in zip(self.boards, marks):
-            board.wait(f"^MODIFIED  {board.space}/{name} ", mark)
+        for one, mark in zip(self.boards, marks):
+            one.wait(f"^MODIFIED  {one.space}/{name} ", mark)
 
-    def told(self, board, mark=0):
-        """Kind and name of each call of a handler since mark."""
-        return re.findall(rf"^([A-Z]+) +{board.space}/(\S+)",
-                          "\n".join(board.since(mark)), re.MULTILINE)
+    def calls_are(self, expected, one, mark):
+        self.assertEqual(expected, sorted(one.told(mark)))
 
 
 class Watching(OnBoards):
     def test_list_and_watch(self):
-        """As many objects of 1 KB as the small board is to hold, none cut."""
-        self.fill(SMALL["objects"] - 1, size=1000)
+        """16 ConfigMaps of 512 data bytes, none cut; then each kind of
+        change."""
+        for facts in BOARDS:
+            for i in range(16):
+                self.server.kload("put", "-n", facts["name"], f"cm-{i:05}",
+                                  "text=" + "x" * 508)
         self.start()
-        for board in self.boards:
-            self.assertEqual([("ADDED", f"cm-{i:05}")
-                              for i in range(SMALL["objects"] - 1)],
-                             sorted(self.told(board)))
-            mark = board.mark()
-            self.kload(board, "put", "extra", "a=" + "x" * 512)
-            board.wait("^ADDED .*/extra", mark)
-            self.kload(board, "patch", "extra", "a=2")
-            board.wait("^MODIFIED .*/extra", mark)
-            self.kload(board, "patch", "cm-00002", "b=3")
-            board.wait("^MODIFIED .*/cm-00002", mark)
-            self.kload(board, "delete", "extra")
-            board.wait("^DELETED .*/extra", mark)
+        for one in self.boards:
+            self.calls_are([("ADDED", f"cm-{i:05}") for i in range(16)], one,
+                           0)
+            mark = one.mark()
+            self.kload(one, "delete", "cm-00015")
+            one.wait("^DELETED .*/cm-00015", mark)
+            self.kload(one, "put", "extra", "a=" + "x" * 512)
+            one.wait("^ADDED .*/extra", mark)
+            self.kload(one, "patch", "extra", "a=2")
+            one.wait("^MODIFIED .*/extra", mark)
+            self.kload(one, "patch", "cm-00002", "b=3")
+            one.wait("^MODIFIED .*/cm-00002", mark)
+            self.kload(one, "delete", "extra")
+            one.wait("^DELETED .*/extra", mark)
             self.assertEqual(
-                [("ADDED", "extra"), ("MODIFIED", "extra"),
-                 ("MODIFIED", "cm-00002"), ("DELETED", "extra")],
-                self.told(board, mark))
+                [("DELETED", "cm-00015"), ("ADDED", "extra"),
+                 ("MODIFIED", "extra"), ("MODIFIED", "cm-00002"),
+                 ("DELETED", "extra")], one.told(mark))
         self.end()
+
+    def test_the_tutorial_s_firmware(self):
+        """firmware.elf, as a user builds it: 16 objects of 1 KB on the small
+        board."""
+        self.fill(15, size=1000)
+        self.start(elf="{}/firmware.elf", exact=False)
+        self.change(a=1)
+        for one in self.boards:
+            mark = one.mark()
+            self.kload(one, "put", "extra", "a=" + "x" * 512)
+            one.wait("^ADDED .*/extra", mark)
+            one.ask("q")
+            self.assertEqual(0, one.process.wait(20))
+            self.assertNotIn("TRUNCATED", "\n".join(one.lines))
 
     def test_a_cut_connection_is_resumed_by_ticket(self):
         self.fill(3)
         self.start()
-        for board in self.boards:
-            first = board.relay.said[0][1]
+        for one in self.boards:
+            first = one.relay.said[0][1]
             self.assertIn(CERTIFICATE, first.messages)
-            mark = board.mark()
-            board.relay.cut()
-            self.kload(board, "patch", "cm-00001", "while=cut")
-            board.wait("^MODIFIED .*/cm-00001", mark)
-            again = board.relay.said[-1]
-            self.assertGreater(len(board.relay.said), 1)
+            mark = one.mark()
+            one.relay.cut()
+            self.kload(one, "patch", "cm-00001", "while=cut")
+            one.wait("^MODIFIED .*/cm-00001", mark)
+            again = one.relay.said[-1]
+            self.assertGreater(len(one.relay.said), 1)
             self.assertNotIn(CERTIFICATE, again[1].messages)
             self.assertIn(APPLICATION_DATA, again[0].records)
-            self.assertEqual([("MODIFIED", "cm-00001")],
-                             self.told(board, mark))
+            self.assertEqual([("MODIFIED", "cm-00001")], one.told(mark))
+        self.end()
+
+    def test_a_thousand_reconnects_by_ticket(self):
+        """And every pool is as it was, to the byte."""
+        self.fill(3)
+        self.start()
+        for one in self.boards:
+            one.relay.cuts = 5
+            one.relay.cut()
+        for one in self.boards:
+            board.until(lambda one=one: one.relay.cuts == 0, 60)
+        self.change(after="five")
+        before = [one.account() for one in self.boards]
+        for one in self.boards:
+            one.relay.cuts = RECONNECTS
+            one.relay.cut()
+        for one in self.boards:
+            board.until(lambda one=one: one.relay.cuts == 0, 300)
+        self.change(after="thousand")
+        for one, was in zip(self.boards, before):
+            now = one.account()
+            self.assertEqual(was.used(), now.used())
+            for name in ("stack", "tls"):
+                self.assertEqual(was.pools[name], now.pools[name])
+            self.assertGreater(len(one.relay.said), RECONNECTS)
+            for _, server in one.relay.said[1:]:
+                self.assertNotIn(CERTIFICATE, server.messages)
+            self.assertEqual([("MODIFIED", "cm-00000")] * 2,
+                             one.told()[3:])
         self.end()
 
     def test_a_server_that_stops_for_a_while(self):
         self.fill(2)
         self.start()
         self.server.command("pause")
-        time.sleep(2)
+        board.pause(2)
         self.server.command("resume")
         self.change(after="pause")
-        for board in self.boards:
-            self.assertEqual(1, len(board.relay.said))
         self.end()
 
     def test_what_was_missed_is_listed_anew(self):
@@ -301,41 +227,130 @@ class Watching(OnBoards):
         what is as it was."""
         self.fill(4)
         self.start()
-        marks = [board.mark() for board in self.boards]
-        for board in self.boards:
-            board.relay.open = False
-            board.relay.cut()
-            self.kload(board, "patch", "cm-00001", "while=away")
-            self.kload(board, "delete", "cm-00002")
-            self.kload(board, "put", "late", "a=1")
+        marks = [one.mark() for one in self.boards]
+        for one in self.boards:
+            one.relay.open = False
+            one.relay.cut()
+            self.kload(one, "patch", "cm-00001", "while=away")
+            self.kload(one, "delete", "cm-00002")
+            self.kload(one, "put", "late", "a=1")
         self.server.command("compact")
         self.server.command("restart")
-        for board in self.boards:
-            board.relay.open = True
-        for board, mark in zip(self.boards, marks):
-            with self.subTest(board=board.facts["name"]):
+        for one in self.boards:
+            one.relay.open = True
+        for one, mark in zip(self.boards, marks):
+            with self.subTest(board=one.facts["name"]):
                 for line in ("^MODIFIED .*/cm-00001", "^DELETED .*/cm-00002",
                              "^ADDED .*/late"):
-                    board.wait(line, mark)
-                self.assertEqual(
-                    [("ADDED", "late"), ("DELETED", "cm-00002"),
-                     ("MODIFIED", "cm-00001")],
-                    sorted(self.told(board, mark)))
+                    one.wait(line, mark)
+                self.calls_are([("ADDED", "late"), ("DELETED", "cm-00002"),
+                                ("MODIFIED", "cm-00001")], one, mark)
         self.change(after="list")
+        self.end()
+
+    def test_the_clock_wraps(self):
+        """4 s after the start the milliseconds pass 2^32."""
+        self.fill(2)
+        self.start(asked={"clock_ms": 2**32 - 4000})
+        self.change(before="wrap")
+        board.pause(5)
+        self.change(after="wrap")
+        for one in self.boards:
+            one.relay.cut()
+        self.change(after="cut")
+        board.pause(8) # at least one watch begins and ends
+        self.change(at="end")
+        for one in self.boards:
+            self.calls_are([("ADDED", "cm-00000"), ("ADDED", "cm-00001")] +
+                           [("MODIFIED", "cm-00000")] * 4, one, 0)
+        self.end()
+
+    def test_a_token_that_changes(self):
+        """401 until the board has the new one."""
+        self.fill(1)
+        was = self.server.read("token-admin")
+        self.start(asked={"token": "a-new-one"})
+        marks = [one.mark() for one in self.boards]
+        self.server.command("token admin a-new-one")
+        self.server.command("restart")
+        for one, mark in zip(self.boards, marks):
+            one.wait("^error 34 ", mark)
+            one.ask("t")
+        self.change(after="renewal")
+        self.server.command("token admin " + was)
+        self.server.command("restart")
+        self.end()
+
+    def test_two_informers_by_turns_on_one_connection(self):
+        others = {facts["name"]: facts["name"] + "-2" for facts in BOARDS}
+        for name in others.values():
+            self.server.kload("namespace", "create", name)
+            self.addCleanup(self.server.kload, "namespace", "delete", name)
+            self.server.kload("put", "-n", name, "first", "a=1")
+        self.fill(2, size=400)
+        for facts in BOARDS:
+            self.boards.append(self.board(facts, asked={
+                "mode": 1, "second": others[facts["name"]]}))
+        for one in self.boards:
+            other = others[one.space]
+            one.wait("^in sync")
+            mark = one.mark()
+            self.kload(one, "patch", "cm-00001", "a=2")
+            self.server.kload("patch", "-n", other, "first", "a=2")
+            one.wait(f"^MODIFIED  {one.space}/cm-00001", mark)
+            one.wait(f"^MODIFIED  {other}/first", mark)
+            self.assertEqual([("MODIFIED", "cm-00001")], one.told(mark))
+            self.assertEqual([("MODIFIED", "first")], one.told(mark, other))
+            self.assertEqual(1, len(one.relay.said))
+        self.end()
+
+
+class Link(OnBoards):
+    def test_cut_for_seconds(self):
+        """The connection lives on."""
+        self.fill(1)
+        self.start()
+        for one in self.boards:
+            one.link(False)
+        marks = [one.mark() for one in self.boards]
+        for one in self.boards:
+            self.kload(one, "patch", "cm-00000", "while=cut")
+        board.pause(2)
+        for one in self.boards:
+            one.link(True)
+        for one, mark in zip(self.boards, marks):
+            one.wait("^MODIFIED .*/cm-00000", mark)
+            self.assertEqual([("MODIFIED", "cm-00000")], one.told(mark))
+        self.end()
+
+    def test_cut_for_longer_than_the_deadline(self):
+        """Found by our own deadline, and healed when the cable is in."""
+        self.fill(1)
+        self.start()
+        marks = [one.mark() for one in self.boards]
+        for one in self.boards:
+            one.link(False)
+        for one in self.boards:
+            self.kload(one, "patch", "cm-00000", "while=cut")
+        for one, mark in zip(self.boards, marks):
+            one.wait("^error 12 ", mark) # no progress within the deadline
+            one.link(True)
+        for one, mark in zip(self.boards, marks):
+            one.wait("^MODIFIED .*/cm-00000", mark)
+            self.assertGreater(len(one.relay.said), 1)
+            self.assertEqual([("MODIFIED", "cm-00000")], one.told(mark))
         self.end()
 
 
 class Refusing(OnBoards):
     """No request leaves the board when the server is not who it should be."""
 
-    def refuses(self, pattern):
-        for board in self.boards:
-            with self.subTest(board=board.facts["name"]):
-                print("# " + board.wait("^error"))
-                board.wait("^error .*(" + pattern + ")")
-                self.assertNotIn("in sync", board.lines)
-                self.assertGreater(len(board.relay.said), 0)
-                for said, _ in board.relay.said:
+    def refuses(self, pattern, connection=0):
+        for one in self.boards:
+            with self.subTest(board=one.facts["name"]):
+                print("# " + one.wait("^error .*(" + pattern + ")"))
+                self.assertGreater(len(one.relay.said), connection)
+                for said, _ in one.relay.said[connection:]:
                     self.assertNotIn(APPLICATION_DATA, said.records)
 
     def test_wrong_name(self):
@@ -344,27 +359,29 @@ class Refusing(OnBoards):
         self.end()
 
     def test_wrong_authority(self):
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(
-                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other",
-                 "-keyout", folder + "/key", "-outform", "DER", "-out",
-                 folder + "/other.der"], check=True, capture_output=True)
-            self.start(synced=False, anchor=folder + "/other.der")
+        self.start(synced=False, anchor=other_authority())
         self.refuses("trust")
         self.end()
 
-    def test_expired_then_renewed(self):
+    def test_a_certificate_that_changes(self):
+        """Good, expired, good again: the ticket of before is worth nothing,
+        an expired one is refused, a new one is taken."""
         self.fill(1)
+        self.start()
         self.server.command("cert expired")
-        self.server.command("restart")
-        self.start(synced=False)
-        self.refuses("expired")
+        before = [len(one.relay.said) for one in self.boards]
+        self.server.command("restart now")
+        for one, connection in zip(self.boards, before):
+            print("# " + one.wait("^error .*expired"))
         self.server.command("cert good")
-        self.server.command("restart")
-        for board in self.boards:
-            board.wait("^in sync")
+        self.server.command("restart now")
         self.change(after="renewal")
+        for one, connection in zip(self.boards, before):
+            last = one.relay.said[-1]
+            self.assertIn(CERTIFICATE, last[1].messages)
+            for said, _ in one.relay.said[connection:-1]:
+                if len(said.records) < 4: # nothing beyond the handshake
+                    self.assertNotIn(APPLICATION_DATA, said.records)
         self.end()
 
 
@@ -372,89 +389,155 @@ class Limits(OnBoards):
     def test_an_object_too_large(self):
         self.fill(2)
         self.start()
-        for board in self.boards:
-            mark = board.mark()
-            self.kload(board, "put", "big",
-                       "k=" + "x" * (board.facts["object_bytes"] + 100))
-            board.wait("^TRUNCATED .*/big", mark)
-            self.kload(board, "patch", "big", "k=small")
-            board.wait("^MODIFIED .*/big", mark)
+        for one in self.boards:
+            mark = one.mark()
+            self.kload(one, "put", "big",
+                       "k=" + "x" * (one.facts["object_bytes"] + 100))
+            one.wait("^TRUNCATED .*/big", mark)
+            self.kload(one, "patch", "big", "k=small")
+            one.wait("^MODIFIED .*/big", mark)
             self.assertEqual([("TRUNCATED", "big"), ("MODIFIED", "big")],
-                             self.told(board, mark))
+                             one.told(mark))
         self.change(after="big")
+        self.end()
+
+    def test_a_list_of_16_kb_records(self):
+        """A server that has sent 128 KB goes over to full records."""
+        for facts in BOARDS:
+            for name in ("a", "b", "c"):
+                self.server.kload("put", "-n", facts["name"], "big-" + name,
+                                  "k=" + name * 100000)
+        self.fill(6, size=900)
+        self.start()
+        for one in self.boards:
+            self.calls_are([("ADDED", f"cm-{i:05}") for i in range(6)] +
+                           [("TRUNCATED", "big-" + n) for n in "abc"], one, 0)
+            self.assertGreaterEqual(max(one.relay.said[0][1].sizes), 16384)
+        self.change(after="list")
         self.end()
 
     def test_a_cache_that_is_full_and_emptied(self):
         """One object too many is told as such; it comes in when another one
         goes, by a list of its own."""
         self.start()
-        for board in self.boards:
-            mark, objects = board.mark(), board.facts["objects"]
+        for one in self.boards:
+            mark, objects = one.mark(), one.facts["objects"]
             names = {f"full-{i:05}" for i in range(objects + 1)}
-            self.kload(board, "fill", "--count", str(objects + 1), "--bytes",
+            self.kload(one, "fill", "--count", str(objects + 1), "--bytes",
                        "600", "--prefix", "full")
-            board.wait("^error .*no place", mark)
-            apiserver.wait_for(
-                lambda: len(self.kept(board, mark)) == objects, SECONDS)
-            gone = min(self.kept(board, mark))
-            self.kload(board, "delete", gone)
-            apiserver.wait_for(
-                lambda: self.kept(board, mark) == names - {gone}, SECONDS)
-            self.kload(board, "delete", *sorted(names - {gone}))
-            apiserver.wait_for(lambda: not self.kept(board, mark), SECONDS)
-            self.kload(board, "put", "again", "a=1")
-            board.wait("^ADDED .*/again", mark)
+            one.wait("^error .*no place", mark)
+            board.until(lambda: len(self.kept(one, mark)) == objects)
+            gone = min(self.kept(one, mark))
+            self.kload(one, "delete", gone)
+            board.until(lambda: self.kept(one, mark) == names - {gone})
+            self.kload(one, "delete", *sorted(names - {gone}))
+            board.until(lambda: not self.kept(one, mark))
+            self.kload(one, "put", "again", "a=1")
+            one.wait("^ADDED .*/again", mark)
         self.end()
 
-    def kept(self, board, mark):
+    def kept(self, one, mark):
         """Names that handlers were told of since mark and that still are."""
         names = set()
-        for kind, name in self.told(board, mark):
+        for kind, name in one.told(mark):
             (names.discard if kind == "DELETED" else names.add)(name)
         return names
 
+    def test_a_tls_arena_that_is_exhausted(self):
+        """Told as such, not as "not trusted"; healed when there is room."""
+        self.fill(1)
+        self.start()
+        marks = [one.mark() for one in self.boards]
+        for one in self.boards:
+            one.ask("h")
+            one.account() # obeyed
+            one.relay.cut()
+        for one, mark in zip(self.boards, marks):
+            one.wait("^error 19 .*TLS arena", mark)
+            self.assertFalse([line for line in one.since(mark)
+                              if line.startswith("error 14 ")])
+            one.ask("r")
+        self.change(after="famine")
+        self.end(starved=("tls",))
+
+    def test_a_pbuf_pool_that_is_exhausted(self):
+        """Frames stay in the network chip; the connection lives."""
+        self.fill(1)
+        self.start()
+        for one in self.boards:
+            one.ask("p")
+            used, _, size = one.account().pools["lwip-PBUF_POOL"]
+            self.assertEqual(size, used)
+        marks = [one.mark() for one in self.boards]
+        for one in self.boards:
+            self.kload(one, "patch", "cm-00000", "while=full")
+        board.pause(1)
+        for one, mark in zip(self.boards, marks):
+            self.assertEqual([], one.told(mark))
+            one.ask("r")
+        for one, mark in zip(self.boards, marks):
+            one.wait("^MODIFIED .*/cm-00000", mark)
+            self.assertEqual(1, len(one.relay.said))
+        self.end()
+
+    def test_a_fifo_that_is_full(self):
+        """A handler that says "not now": nothing is read, nothing is lost,
+        every change comes in its order."""
+        self.fill(1)
+        self.start()
+        marks = []
+        for one in self.boards:
+            one.ask("n")
+            one.account()
+            marks.append(one.mark())
+        for i in range(12):
+            for one in self.boards:
+                self.kload(one, "put", f"new-{i:02}", "a=1")
+        for one, mark in zip(self.boards, marks):
+            board.until(lambda one=one: self.is_full(one))
+            self.assertEqual([], one.told(mark))
+            one.ask("r")
+        for one, mark in zip(self.boards, marks):
+            one.wait("^ADDED .*/new-11", mark)
+            self.assertEqual([("ADDED", f"new-{i:02}") for i in range(12)],
+                             one.told(mark))
+        self.end()
+
+    def is_full(self, one):
+        pools = one.account().pools
+        return all(pools[name][0] == pools[name][2]
+                   for name in ("0-fifo", "0-ring"))
+
 
 class Rsa(OnBoards):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = apiserver.Server("--key", "rsa")
+    """Its key exchange is the step that nobody can cut."""
+
+    flags = ("--key", "rsa")
+    longest_poll = 22000000
 
     def test_an_rsa_server(self):
         self.fill(3)
         self.start()
         self.change(a=1)
-        for board in self.boards:
-            board.relay.cut()
+        for one in self.boards:
+            one.relay.cut()
         self.change(after="cut")
-        for board in self.boards:
-            self.assertNotIn(CERTIFICATE, board.relay.said[-1][1].messages)
+        for one in self.boards:
+            self.assertNotIn(CERTIFICATE, one.relay.said[-1][1].messages)
         self.end()
 
 
-class Configuration(unittest.TestCase):
-    def compiled(self, **symbols):
-        """What the compiler says to port/lwip with these symbols."""
-        sources = os.environ.get("LWIP_DIR", "build/src/lwip")
-        return subprocess.run(
-            ["arm-none-eabi-gcc", "-mcpu=cortex-m3", "-mthumb", "-std=c11",
-             "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Icore/include",
-             "-Iport", "-Iport/lwip", "-isystem", sources + "/src/include",
-             *(f"-DCONFIG_KINF_LWIP_{k}={v}" for k, v in symbols.items()),
-             "port/lwip/tcp.c"], capture_output=True, text=True,
-            check=False).stderr
-
-    def test_a_pool_below_the_windows_does_not_compile(self):
-        for lean, connections, least in ((1, 1, 8), (1, 2, 14), (0, 1, 6),
-                                         (0, 2, 10)):
-            sizes = {"LEAN": lean, "CONNECTIONS": connections}
-            with self.subTest(**sizes):
-                self.assertEqual("", self.compiled(POOL=least, **sizes))
-                self.assertIn("CONFIG_KINF_LWIP_POOL",
-                              self.compiled(POOL=least - 1, **sizes))
-
-    def test_names_and_addresses_by_option_compile(self):
-        self.assertEqual("", self.compiled(DNS=1))
-        self.assertEqual("", self.compiled(DNS=1, DHCP=1))
+class Stack(unittest.TestCase):
+    def test_an_overflow_faults(self):
+        """It leaves RAM at the bottom, which is forbidden: nothing is eaten,
+        and the board says what it was."""
+        for facts in BOARDS:
+            with self.subTest(board=facts["name"]), \
+                    board.Board(facts, 1, other_authority(), "") as one:
+                one.ask("o")
+                self.assertEqual(3, one.process.wait(20))
+                one.reader.join(5)
+                self.assertEqual("stack overflow", one.lines[-1])
 
 
 if __name__ == "__main__":
