@@ -3,6 +3,7 @@
 # make help:
 #   make run                  watch KUBECONFIG's cluster, or a test server's
 #   make test                 every test; T="unit e2e/test_x" picks suites
+#   make test-long            what takes real minutes
 #   make unit T=test_ring     unit tests alone
 #   make lib program          $(O)/host/libkinformer.a, $(O)/gateway/kinformer
 #   make install              DESTDIR= PREFIX=
@@ -114,6 +115,7 @@ endif
 include tests/tests.mk
 include $(wildcard tests/*/*.mk)
 test-built: $(C_TESTS) $(TEST_NEEDS)
+test-long-built: $(LONG_NEEDS)
 
 # ---- what a user types -----------------------------------------------------
 

@@ -91,4 +91,11 @@ test: deps-test
 test-built: $(C_TESTS) $(O)/test/suites $(PROGRAM)
 	@$(RUN_TESTS) --list $(O)/test/suites $(if $(filter-out *,$(T)),--filter '$(T)')
 
-.PHONY: unit test test-built
+# make test-long: suites tests/*/long_*, which take real minutes and are not
+# for CI. Fragments add what they need to LONG_NEEDS.
+test-long: deps-test
+	$(MAKE_AGAIN) test-long-built
+test-long-built:
+	@$(RUN_TESTS) --only-given $(wildcard tests/*/long_*.py tests/*/long_*.sh)
+
+.PHONY: unit test test-built test-long test-long-built

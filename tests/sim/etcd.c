@@ -128,13 +128,13 @@ void etcd_noise(uint32_t by)
         next_rev();
 }
 
-static uint32_t new_state(uint32_t object, uint64_t rev,
+static uint32_t new_state(uint32_t object, uint64_t rev, uint32_t generation,
                           const struct look *look)
 {
     uint32_t at = (uint32_t)etcd.states.count;
 
     *array_push(&etcd.states) =
-        (struct state){ object, ++etcd.seq, rev, *look };
+        (struct state){ object, ++etcd.seq, rev, generation, *look };
     *array_push(&etcd.objects.at[object].states) = at;
     return at;
 }
@@ -170,14 +170,26 @@ static void set_gone(uint32_t object)
     etcd.resources[o->res].alive--;
 }
 
+/* What is changed in metadata alone does not count. */
+static uint32_t next_generation(uint32_t was, const struct look *look)
+{
+    const struct state *old = &etcd.states.at[was];
+
+    return old->generation + (old->look.size != look->size ||
+                              old->look.salt != look->salt ||
+                              old->look.payload != look->payload);
+}
+
 void etcd_put(uint32_t res, uint32_t key, const struct look *look)
 {
-    uint32_t was = etcd_now(res, key);
+    uint32_t was = etcd_now(res, key), generation = 1;
     uint32_t object = was != NO_STATE ? etcd.states.at[was].object
                                       : new_object(res, key);
 
     next_rev();
-    log_change(res, key, was, new_state(object, etcd.rev, look));
+    if (was != NO_STATE)
+        generation = next_generation(was, look);
+    log_change(res, key, was, new_state(object, etcd.rev, generation, look));
     TELL("etcd: %s %s %s/%s version %llu size %u%s",
          was == NO_STATE ? "create" : "modify", kinds[res].plural,
          etcd.resources[res].keys.at[key]->namespace_,
@@ -263,7 +275,7 @@ static void restore_key(uint32_t res, uint32_t key)
             o->alive = true;
             etcd.resources[res].alive++;
         }
-        now = new_state(old.object, old.rev, &old.look);
+        now = new_state(old.object, old.rev, old.generation, &old.look);
     }
     *array_push(&k->versions) =
         (struct version){ etcd.states.at[now].rev, now };
@@ -467,6 +479,14 @@ static void creation(struct writer *w)
         member(w, "creationTimestamp", "2026-07-01T00:00:00Z");
 }
 
+static void generation(struct writer *w)
+{
+    if (!w->kind->unstructured || !keeps(w, "generation"))
+        return;
+    name(w, "generation");
+    text_fmt(w->out, "%u", w->state->generation);
+}
+
 static void identity(struct writer *w)
 {
     char uid[40], rev[24];
@@ -502,11 +522,13 @@ static void metadata(struct writer *w)
     if (w->kind->unstructured && !w->form->metadata_only) {
         annotations(w);
         creation(w);
+        generation(w);
         labels(w);
         managed_fields(w);
         identity(w);
     } else {
         identity(w);
+        generation(w);
         creation(w);
         labels(w);
         annotations(w);

@@ -42,6 +42,7 @@ struct state {
     uint32_t object; /* index in etcd.objects */
     uint32_t seq;    /* place in the history */
     uint64_t rev;
+    uint32_t generation; /* of its payload, as custom resources count */
     struct look look;
 };
 

@@ -29,7 +29,7 @@ static const char usage[] =
     "  --add          to the figures that are there\n"
     "  --progress     tells how far it is\n"
     "  --idle-day     what a quiet informer costs in a day, and no more\n"
-    "  --talk FILE    a script of requests to the model server alone\n"
+    "  --talk         to the model server alone; see talk.h\n"
     "  --wire FILE    gets all that is received\n"
     "  --polls        tells of each poll, too\n"
     "  --trace        tells what happens\n";
@@ -425,8 +425,8 @@ int main(int argc, char **argv)
     struct result sum = { .hours = 0 };
     double begun = seconds_now();
 
-    if (argc == 3 && strcmp(argv[1], "--talk") == 0)
-        return talk(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "--talk") == 0)
+        return talk();
     read_options(&run, argc, argv);
     if (run.idle_day)
         return idle_day(&run);

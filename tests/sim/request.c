@@ -183,7 +183,8 @@ static void path(struct request *q, const char *text, size_t len)
         if (is_kind(&kinds[i], at, q))
             return;
     }
-    sim_fail("an unknown path: %s", copy);
+    q->unknown = true;
+    q->plain_unknown = after(at, "/api/v1/") == NULL;
 }
 
 /* ---- the head ----------------------------------------------------------- */
@@ -219,9 +220,12 @@ static void header(struct request *q, char *line, bool *host, bool *accept)
              "Authorization: %s", value);
         q->has_token = true;
         snprintf(q->token, sizeof(q->token), "%s", value + 7);
+    } else if (strcmp(line, "User-Agent") == 0) {
+        q->pretty = after(value, "curl/") != NULL ||
+                    after(value, "Wget/") != NULL ||
+                    after(value, "Mozilla/") != NULL;
     } else {
-        MUST(strcmp(line, "User-Agent") == 0 ||
-                 strcmp(line, "Accept-Encoding") == 0 ||
+        MUST(strcmp(line, "Accept-Encoding") == 0 ||
                  strcmp(line, "Connection") == 0,
              "an unknown header: %s", line);
         MUST(strcmp(line, "Accept-Encoding") != 0 ||
@@ -270,22 +274,24 @@ void request_read(struct request *q, const char *bytes, size_t len)
 }
 
 /* Validation of list options in apimachinery, as kubernetes.md has it. */
-const char *request_invalid(const struct request *q)
+const char *request_invalid(const struct request *q, const char **field)
 {
+    *field = "resourceVersionMatch";
     if (q->watch && q->has_match && !q->initial_events)
         return "resourceVersionMatch is forbidden for watch unless "
                "sendInitialEvents is provided";
     if (q->watch && q->initial_events && (!q->has_match || q->exact))
         return "sendInitialEvents requires setting resourceVersionMatch to "
                "NotOlderThan";
-    if (!q->watch && q->initial_events)
-        return "sendInitialEvents is forbidden for list";
     if (!q->watch && q->has_match && (!q->has_version || q->has_continue))
         return "resourceVersionMatch is forbidden unless resourceVersion is "
                "provided";
     if (q->exact && q->version == 0)
-        return "resourceVersionMatch \"exact\" is forbidden for "
-               "resourceVersion \"0\"";
+        return "resourceVersionMatch \\\"exact\\\" is forbidden for "
+               "resourceVersion \\\"0\\\"";
+    *field = "sendInitialEvents";
+    if (!q->watch && q->initial_events)
+        return "sendInitialEvents is forbidden for list";
     return NULL;
 }
 

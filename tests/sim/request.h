@@ -14,6 +14,9 @@ struct request {
     uint64_t version;
     uint32_t limit, timeout_seconds;
     char continue_[1024];
+    bool unknown;         /* its path; the rest is not read then */
+    bool plain_unknown;   /* and not under a built-in group */
+    bool pretty;          /* asked by an agent of people */
     bool has_token;
     char token[16384];
 };
@@ -21,8 +24,9 @@ struct request {
 /* Bytes of the first whole request in these, or 0. */
 size_t request_length(const char *bytes, size_t len);
 void request_read(struct request *q, const char *bytes, size_t len);
-/* Is it what the real server answers with 422? Says why, or NULL. */
-const char *request_invalid(const struct request *q);
+/* Is it what the real server answers with 422? Says why, and which option is
+ * to blame; or NULL. */
+const char *request_invalid(const struct request *q, const char **field);
 
 /* Where all paths begin; "" or a proxy's prefix. */
 extern const char *request_prefix;

@@ -24,12 +24,15 @@ struct conn {
     struct text in;
     struct request q;
     bool chunked;
+    bool early;   /* refused before flow control: no headers of its */
+    bool nosniff; /* what Go's http.Error says */
     /* watch */
     size_t next;        /* in the resource's log */
     uint64_t from;      /* events after this version */
     uint64_t told;      /* newest version that was sent */
     uint64_t end_at;
     uint32_t unread;    /* events since the client last had read all */
+    bool streamed;      /* it began with the initial events */
     bool no_bookmarks;
 };
 
@@ -164,10 +167,14 @@ static void head(struct conn *c, int code, const char *reason,
                  server.rechunk ? "content-type" : "Content-Type", type);
     if (more != NULL)
         text_add(&t, more);
-    text_add(&t, "X-Kubernetes-Pf-Flowschema-Uid: "
-                 "0b4b9e7e-5a54-4f0e-8b6e-8b6d2f2f1c11\r\n"
-                 "X-Kubernetes-Pf-Prioritylevel-Uid: "
-                 "d0c7b2b8-32c4-4f1a-9d53-6a8c0a9be0ab\r\nDate: ");
+    if (c->nosniff)
+        text_add(&t, "X-Content-Type-Options: nosniff\r\n");
+    if (!c->early)
+        text_add(&t, "X-Kubernetes-Pf-Flowschema-Uid: "
+                     "0b4b9e7e-5a54-4f0e-8b6e-8b6d2f2f1c11\r\n"
+                     "X-Kubernetes-Pf-Prioritylevel-Uid: "
+                     "d0c7b2b8-32c4-4f1a-9d53-6a8c0a9be0ab\r\n");
+    text_add(&t, "Date: ");
     date(&t, server_wall_s());
     text_add(&t, "\r\n");
     if (close)
@@ -194,21 +201,71 @@ static void chunk(struct text *out, const char *bytes, size_t len)
     text_add(out, "\r\n");
 }
 
-/* Writes body bytes, in chunks of at most size when it is chunked. */
-static void body(struct conn *c, const char *bytes, size_t len, size_t size)
+/* Text with the ends of the writes that made it. */
+struct writes {
+    struct text text;
+    ARRAY(size_t) ends;
+};
+
+static void written(struct writes *w)
+{
+    *array_push(&w->ends) = w->text.len;
+}
+
+static void writes_free(struct writes *w)
+{
+    text_free(&w->text);
+    free(w->ends.at);
+    *w = (struct writes){ .ends = { NULL, 0, 0 } };
+}
+
+/* A buffer of 2,048 bytes goes out as a chunk when it is full; what is longer
+ * and meets an empty buffer goes out whole. */
+enum { BUFFER = 2048 };
+
+static void chunks_of(struct text *out, const struct writes *w)
+{
+    const char *bytes = w->text.ptr;
+    size_t sent = 0, at = 0;
+
+    for (size_t i = 0; i < w->ends.count; at = w->ends.at[i++]) {
+        while (w->ends.at[i] - sent > BUFFER) {
+            size_t size = sent == at ? w->ends.at[i] - sent : BUFFER;
+
+            chunk(out, bytes + sent, size);
+            sent += size;
+            if (at < sent)
+                at = sent;
+        }
+    }
+    if (sent < w->text.len)
+        chunk(out, bytes + sent, w->text.len - sent);
+}
+
+/* A proxy's chunks have nothing to do with ours. */
+static void other_chunks(struct text *out, const struct text *t)
+{
+    for (size_t at = 0, size; at < t->len; at += size) {
+        size = rng_size(&sim.rng, 5000);
+        if (size > t->len - at)
+            size = t->len - at;
+        chunk(out, t->ptr + at, size);
+    }
+}
+
+/* Writes body bytes, framed as they have to be. */
+static void body(struct conn *c, const struct writes *w)
 {
     struct text t = { NULL, 0, 0, 0 };
 
-    while (c->chunked && len > 0) {
-        size_t most = server.rechunk ? rng_size(&sim.rng, 5000) : size;
-        size_t part = len < most ? len : most;
-
-        chunk(&t, bytes, part);
-        bytes += part;
-        len -= part;
-    }
-    text_bytes(&t, bytes, len);
-    link_write(c->link, t.ptr, t.len);
+    if (!c->chunked)
+        text_bytes(&t, w->text.ptr, w->text.len);
+    else if (server.rechunk)
+        other_chunks(&t, &w->text);
+    else
+        chunks_of(&t, w);
+    if (t.len > 0)
+        link_write(c->link, t.ptr, t.len);
     text_free(&t);
 }
 
@@ -225,18 +282,66 @@ static void body_end(struct conn *c)
 
 /* A whole answer with a known end: small with its length, else in chunks. */
 static void whole(struct conn *c, int code, const char *reason,
-                  const char *type, const char *more, const struct text *t)
+                  const char *type, const char *more, const struct writes *w)
 {
-    bool small = t->len <= 2048 && !(server.rechunk && chance(50));
+    bool small = w->text.len <= BUFFER && !(server.rechunk && chance(50));
 
-    head(c, code, reason, type, more, small ? (int64_t)t->len : -1);
-    if (t->len > 0)
-        body(c, t->ptr, t->len, 2048);
+    head(c, code, reason, type, more, small ? (int64_t)w->text.len : -1);
+    body(c, w);
     if (!c->chunked && !small) {
         over(c); /* its end is the connection's */
         return;
     }
     body_end(c);
+}
+
+/* Members and items on lines of their own, as an agent of people gets them. */
+static void prettify(struct text *t)
+{
+    struct text copy = *t;
+    size_t depth = 0;
+    bool in_string = false;
+
+    *t = (struct text){ NULL, 0, 0, 0 };
+    for (size_t i = 0; i < copy.len; i++) {
+        char c = copy.ptr[i];
+        bool opens = !in_string && (c == '{' || c == '[');
+        bool closes = !in_string && (c == '}' || c == ']');
+        bool empty = opens && i + 1 < copy.len &&
+                     (copy.ptr[i + 1] == '}' || copy.ptr[i + 1] == ']');
+
+        if (c == '\n')
+            continue;
+        depth -= closes;
+        if (closes && copy.ptr[i - 1] != '{' && copy.ptr[i - 1] != '[')
+            text_fmt(t, "\n%*s", (int)depth * 2, "");
+        text_bytes(t, &c, 1);
+        if (in_string && c == '\\')
+            text_bytes(t, &copy.ptr[++i], 1);
+        else if (c == '"')
+            in_string = !in_string;
+        depth += opens;
+        if ((opens && !empty) || (!in_string && c == ','))
+            text_fmt(t, "\n%*s", (int)depth * 2, "");
+        else if (!in_string && c == ':')
+            text_add(t, " ");
+    }
+    text_free(&copy);
+}
+
+/* An answer that is written at once. */
+static void whole_text(struct conn *c, int code, const char *reason,
+                       const char *type, const char *more, struct text *t)
+{
+    struct writes w = { .ends = { NULL, 0, 0 } };
+
+    if (c->q.pretty && strcmp(type, "application/json") == 0)
+        prettify(t);
+    w.text = *t;
+    *t = (struct text){ NULL, 0, 0, 0 };
+    written(&w);
+    whole(c, code, reason, type, more, &w);
+    writes_free(&w);
 }
 
 /* ---- refusals ----------------------------------------------------------- */
@@ -246,10 +351,14 @@ static void status_json(struct text *t, int code, const char *reason,
                         const char *details)
 {
     text_fmt(t, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{%s},"
-                "\"status\":\"Failure\",\"message\":\"%s\",\"reason\":\"%s\",",
-             metadata, message, reason);
-    if (details != NULL)
-        text_fmt(t, "\"details\":{%s},", details);
+                "\"status\":\"Failure\",\"message\":\"", metadata);
+    text_add(t, message);
+    text_fmt(t, "\",\"reason\":\"%s\",", reason);
+    if (details != NULL) {
+        text_add(t, "\"details\":{");
+        text_add(t, details);
+        text_add(t, "},");
+    }
     text_fmt(t, "\"code\":%d}", code);
 }
 
@@ -262,8 +371,7 @@ static void refuse(struct conn *c, int code, const char *phrase,
     TELL("server: %d %s", code, message);
     status_json(&t, code, reason, message, "", details);
     text_add(&t, "\n");
-    whole(c, code, phrase, "application/json", more, &t);
-    text_free(&t);
+    whole_text(c, code, phrase, "application/json", more, &t);
 }
 
 static void refuse_text(struct conn *c, int code, const char *phrase,
@@ -274,8 +382,8 @@ static void refuse_text(struct conn *c, int code, const char *phrase,
     TELL("server: %d text %s", code, message);
     text_add(&t, message);
     text_add(&t, "\n");
-    whole(c, code, phrase, "text/plain; charset=utf-8", more, &t);
-    text_free(&t);
+    c->nosniff = true;
+    whole_text(c, code, phrase, "text/plain; charset=utf-8", more, &t);
 }
 
 static void retry_after(char *out, size_t size, uint32_t seconds)
@@ -304,6 +412,75 @@ static void refuse_busy(struct conn *c)
                "storage is (re)initializing", "\"retryAfterSeconds\":1", more);
 }
 
+/* What the request is about, as messages of the server name it. */
+static void named(struct text *out, const struct request *q)
+{
+    const struct kind *k = &kinds[q->view.res];
+
+    text_fmt(out, "%s%s%s", k->plural, *k->group != '\0' ? "." : "", k->group);
+    if (q->name[0] != '\0')
+        text_fmt(out, " \\\"%s\\\"", q->name);
+}
+
+static void details_of(struct text *out, const struct request *q)
+{
+    const struct kind *k = &kinds[q->view.res];
+
+    if (q->name[0] != '\0')
+        text_fmt(out, "\"name\":\"%s\",", q->name);
+    if (*k->group != '\0')
+        text_fmt(out, "\"group\":\"%s\",", k->group);
+    text_fmt(out, "\"kind\":\"%s\"", k->plural);
+}
+
+static void refuse_rights(struct conn *c, const char *user)
+{
+    const struct request *q = &c->q;
+    const struct kind *k = &kinds[q->view.res];
+    struct text message = { NULL, 0, 0, 0 }, details = { NULL, 0, 0, 0 };
+
+    named(&message, q);
+    text_fmt(&message, " is forbidden: User \\\"%s\\\" cannot %s resource "
+                       "\\\"%s\\\" in API group \\\"%s\\\" ", user,
+             q->watch ? "watch" : q->name[0] != '\0' ? "get" : "list",
+             k->plural, k->group);
+    if (q->view.namespace_[0] != '\0')
+        text_fmt(&message, "in the namespace \\\"%s\\\"", q->view.namespace_);
+    else
+        text_add(&message, "at the cluster scope");
+    details_of(&details, q);
+    c->nosniff = true;
+    refuse(c, 403, "Forbidden", "Forbidden", message.ptr, details.ptr, NULL);
+    text_free(&message);
+    text_free(&details);
+}
+
+static void refuse_unknown(struct conn *c)
+{
+    MUST(server.answers_all, "an unknown path");
+    if (c->q.plain_unknown)
+        refuse_text(c, 404, "Not Found", "404 page not found", NULL);
+    else
+        refuse(c, 404, "Not Found", "NotFound",
+               "the server could not find the requested resource", "", NULL);
+}
+
+static void refuse_options(struct conn *c, const char *why, const char *field)
+{
+    struct text message = { NULL, 0, 0, 0 }, details = { NULL, 0, 0, 0 };
+
+    text_fmt(&message, "ListOptions.meta.k8s.io \\\"\\\" is invalid: %s: "
+                       "Forbidden: %s", field, why);
+    text_fmt(&details, "\"group\":\"meta.k8s.io\",\"kind\":\"ListOptions\","
+                       "\"causes\":[{\"reason\":\"FieldValueForbidden\","
+                       "\"message\":\"Forbidden: %s\",\"field\":\"%s\"}]",
+             why, field);
+    refuse(c, 422, "Unprocessable Entity", "Invalid", message.ptr, details.ptr,
+           NULL);
+    text_free(&message);
+    text_free(&details);
+}
+
 static void refuse_code(struct conn *c, int code)
 {
     char more[64];
@@ -314,13 +491,12 @@ static void refuse_code(struct conn *c, int code)
         refuse(c, 400, "Bad Request", "BadRequest", "no", NULL, NULL);
         break;
     case 401:
+        c->early = true;
         refuse(c, 401, "Unauthorized", "Unauthorized", "Unauthorized", NULL,
                NULL);
         break;
     case 403:
-        refuse(c, 403, "Forbidden", "Forbidden",
-               "configmaps is forbidden: User \\\"sim\\\" cannot do this",
-               "\"kind\":\"configmaps\"", NULL);
+        refuse_rights(c, "sim");
         break;
     case 404:
         refuse_text(c, 404, "Not Found", "404 page not found", NULL);
@@ -355,20 +531,6 @@ static void refuse_code(struct conn *c, int code)
     }
 }
 
-static void refuse_too_large(struct conn *c)
-{
-    char message[128];
-
-    snprintf(message, sizeof(message),
-             "Timeout: Too large resource version: %llu, current: %llu",
-             (unsigned long long)c->q.version,
-             (unsigned long long)replica_of(c)->seen_rev);
-    refuse(c, 504, "Gateway Timeout", "Timeout", message,
-           "\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":"
-           "\"Too large resource version\"}],\"retryAfterSeconds\":1",
-           "Retry-After: 1\r\n");
-}
-
 static void refuse_old_page(struct conn *c, const struct page_token *token)
 {
     struct page_token fresh = *token;
@@ -382,11 +544,18 @@ static void refuse_old_page(struct conn *c, const struct page_token *token)
     snprintf(metadata, sizeof(metadata), "\"continue\":\"%s\"",
              continue_.ptr);
     status_json(&t, 410, "Expired",
-                "The provided continue parameter is too old", metadata, NULL);
+                "The provided continue parameter is too old to display a "
+                "consistent list result. You can start a new list without the "
+                "continue parameter, or use the continue token in this "
+                "response to retrieve the remainder of the results. "
+                "Continuing with the provided token results in an "
+                "inconsistent list - objects that were created, modified, or "
+                "deleted between the time the first chunk was returned and "
+                "now may show up in the list.", metadata, NULL);
     TELL("server: 410, the page's token is too old");
-    whole(c, 410, "Gone", "application/json", NULL, &t);
+    text_add(&t, "\n");
+    whole_text(c, 410, "Gone", "application/json", NULL, &t);
     text_free(&continue_);
-    text_free(&t);
 }
 
 /* Something between us and the server answers, or breaks its answer. */
@@ -456,8 +625,16 @@ static bool is_after(const struct key *key, const struct page_token *t)
     return order != 0 ? order > 0 : strcmp(key->name, t->name) > 0;
 }
 
-/* Writes the items of a page; returns how many are left behind it. */
-static uint32_t write_items(struct text *out, const struct conn *c,
+static bool in_path(const struct view *v, uint32_t state)
+{
+    return state != NO_STATE &&
+           (v->namespace_[0] == '\0' ||
+            strcmp(v->namespace_, key_of(state)->namespace_) == 0);
+}
+
+/* Writes the items of a page; returns how many are left behind it, whether a
+ * selector has them or not: a last page may be empty. */
+static uint32_t write_items(struct writes *w, const struct conn *c,
                             uint64_t rev, struct page_token *token)
 {
     const struct resource *r = &etcd.resources[c->q.view.res];
@@ -470,16 +647,20 @@ static uint32_t write_items(struct text *out, const struct conn *c,
         const struct key *key = r->sorted.at[i];
         uint32_t state = etcd_at(c->q.view.res, key, rev);
 
-        if (!view_has(&c->q.view, state) ||
+        if (!in_path(&c->q.view, state) ||
             (!from_start && !is_after(key, &begin)))
             continue;
         if (limited && count == c->q.limit) {
             left++;
             continue;
         }
+        if (!view_has(&c->q.view, state))
+            continue;
         if (count++ > 0)
-            text_add(out, ",");
-        write_item(out, &c->q.view, state, false, 0);
+            text_add(&w->text, ",");
+        written(w);
+        write_item(&w->text, &c->q.view, state, false, 0);
+        written(w);
         snprintf(token->namespace_, sizeof(token->namespace_), "%s",
                  key->namespace_);
         snprintf(token->name, sizeof(token->name), "%s", key->name);
@@ -511,49 +692,50 @@ static void list_metadata(struct text *out, const struct conn *c, uint64_t rev,
     text_add(out, "}");
 }
 
-static void list_json(struct text *out, const struct conn *c, uint64_t rev,
-                      const struct page_token *at, uint32_t *left)
+/* Items and metadata lie apart, for a custom resource's metadata comes last
+ * and the token in it names the last item. */
+static uint32_t list_json(struct writes *out, const struct conn *c,
+                          uint64_t rev, const struct page_token *at)
 {
     const struct kind *k = &kinds[c->q.view.res];
     bool partial = c->q.view.metadata_only;
-    struct text items = { NULL, 0, 0, 0 }, continue_ = { NULL, 0, 0, 0 };
-    struct text meta = { NULL, 0, 0, 0 };
+    bool sorted = k->unstructured && !partial;
+    struct writes items = { .ends = { NULL, 0, 0 } };
+    struct text meta = { NULL, 0, 0, 0 }, continue_ = { NULL, 0, 0, 0 };
+    struct text *text = &out->text;
     struct page_token token = *at;
+    uint32_t left = write_items(&items, c, rev, &token);
 
-    *left = write_items(&items, c, rev, &token);
     token.rev = rev;
     token.restores = etcd.restores;
     token.made_at = at->made_at;
-    if (*left > 0)
+    if (left > 0)
         page_token_write(&continue_, &token);
-    list_metadata(&meta, c, rev, &continue_, *left);
-    if (partial)
-        text_add(out, "{\"kind\":\"PartialObjectMetadataList\","
-                      "\"apiVersion\":\"meta.k8s.io/v1\",");
-    else if (k->unstructured)
-        text_fmt(out, "{\"apiVersion\":\"%s\",", k->api_version);
+    list_metadata(&meta, c, rev, &continue_, left);
+    if (sorted)
+        text_fmt(text, "{\"apiVersion\":\"%s\",\"items\":", k->api_version);
     else
-        text_fmt(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",", k->kind,
-                 k->api_version);
-    if (!k->unstructured || partial) {
-        text_bytes(out, meta.ptr, meta.len);
-        text_add(out, ",");
-    }
-    if (items.len == 0 && chance(20)) {
-        text_add(out, "\"items\":null");
-    } else {
-        text_add(out, "\"items\":[");
-        text_bytes(out, items.ptr, items.len);
-        text_add(out, "]");
-    }
-    if (k->unstructured && !partial) {
-        text_fmt(out, ",\"kind\":\"%sList\",", k->kind);
-        text_bytes(out, meta.ptr, meta.len);
-    }
-    text_add(out, "}\n");
-    text_free(&items);
+        text_fmt(text, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",%s,"
+                       "\"items\":",
+                 partial ? "PartialObjectMetadata" : k->kind,
+                 partial ? "meta.k8s.io/v1" : k->api_version, meta.ptr);
+    /* Older servers say null where nothing is. */
+    text_add(text, items.text.len == 0 && !server.answers_all && chance(20)
+                       ? "null" : "[");
+    for (size_t i = 0; i < items.ends.count; i++)
+        *array_push(&out->ends) = text->len + items.ends.at[i];
+    text_bytes(text, items.text.ptr, items.text.len);
+    written(out);
+    if (text->ptr[text->len - 1] != 'l')
+        text_add(text, "]");
+    if (sorted)
+        text_fmt(text, ",\"kind\":\"%sList\",%s", k->kind, meta.ptr);
+    text_add(text, "}\n");
+    written(out);
+    writes_free(&items);
     text_free(&continue_);
     text_free(&meta);
+    return left;
 }
 
 static void cut_slow_list(void *ctx, uint64_t arg)
@@ -569,19 +751,29 @@ static void cut_slow_list(void *ctx, uint64_t arg)
 
 static void list_at(struct conn *c, uint64_t rev, const struct page_token *at)
 {
-    struct text t = { NULL, 0, 0, 0 };
+    struct writes w = { .ends = { NULL, 0, 0 } };
     struct asked asked = asked_of(c);
-    uint32_t left;
+    uint32_t left = list_json(&w, c, rev, at);
 
-    list_json(&t, c, rev, at, &left);
     TELL("server: list at %llu, %zu bytes, %u left", (unsigned long long)rev,
-         t.len, left);
-    whole(c, 200, "OK", "application/json", NULL, &t);
+         w.text.len, left);
+    if (c->q.pretty || c->q.view.metadata_only) /* not item by item */
+        whole_text(c, 200, "OK", "application/json", NULL, &w.text);
+    else
+        whole(c, 200, "OK", "application/json", NULL, &w);
     if (c->state == CONN_IDLE)
         later(c, sim.now + MINUTE, cut_slow_list);
     if (left == 0)
         world_listed(&asked);
-    text_free(&t);
+    writes_free(&w);
+}
+
+/* Older versions come from the snapshots of the watch cache, which begin with
+ * it; without them from etcd. */
+static bool is_compacted(const struct conn *c, uint64_t rev)
+{
+    return rev < etcd.compact_rev &&
+           (server.old_paging || rev < replica_of(c)->cache_from);
 }
 
 static void next_page(struct conn *c)
@@ -589,11 +781,13 @@ static void next_page(struct conn *c)
     struct page_token token;
 
     if (!page_token_read(&token, c->q.continue_)) {
-        refuse_code(c, 400);
+        refuse(c, 400, "Bad Request", "BadRequest",
+               "invalid continue token: continue key is not valid: invalid "
+               "character 'i' looking for beginning of value", NULL, NULL);
         return;
     }
     if (token.restores != etcd.restores || token.rev > etcd.rev ||
-        (server.old_paging && token.rev < etcd.compact_rev)) {
+        is_compacted(c, token.rev)) {
         refuse_old_page(c, &token);
         return;
     }
@@ -602,18 +796,40 @@ static void next_page(struct conn *c)
 
 /* ---- watches ------------------------------------------------------------ */
 
-static void watch_line(struct text *out, const struct conn *c,
+static void watch_line(struct writes *out, const struct conn *c,
                        const char *type, uint32_t state, uint64_t rev)
 {
-    text_fmt(out, "{\"type\":\"%s\",\"object\":", type);
-    write_item(out, &c->q.view, state, true, rev);
-    text_add(out, "}\n");
+    text_fmt(&out->text, "{\"type\":\"%s\",\"object\":", type);
+    write_item(&out->text, &c->q.view, state, true, rev);
+    text_add(&out->text, "}\n");
+    written(out);
 }
 
-static void watch_write(struct conn *c, const struct text *t, size_t size)
+/* Sends lines, each as it is, or what is queued together. */
+static void watch_write(struct conn *c, const struct writes *w, bool joined)
 {
-    if (t->len > 0)
-        body(c, t->ptr, t->len, size);
+    size_t at = 0;
+
+    if (joined)
+        body(c, w);
+    for (size_t i = 0; i < w->ends.count && !joined; at = w->ends.at[i++]) {
+        struct writes one = { .ends = { NULL, 0, 0 } };
+
+        text_bytes(&one.text, w->text.ptr + at, w->ends.at[i] - at);
+        written(&one);
+        body(c, &one);
+        writes_free(&one);
+    }
+}
+
+static void watch_write_text(struct conn *c, struct text *t)
+{
+    struct writes w = { .text = *t };
+
+    *t = (struct text){ NULL, 0, 0, 0 };
+    written(&w);
+    watch_write(c, &w, true);
+    writes_free(&w);
 }
 
 static void watch_end(struct conn *c)
@@ -623,10 +839,10 @@ static void watch_end(struct conn *c)
 }
 
 static void error_event(struct text *t, int code, const char *reason,
-                        const char *message)
+                        const char *message, const char *details)
 {
     text_add(t, "{\"type\":\"ERROR\",\"object\":");
-    status_json(t, code, reason, message, "", NULL);
+    status_json(t, code, reason, message, "", details);
     text_add(t, "}\n");
 }
 
@@ -639,29 +855,36 @@ static void watch_expired(struct conn *c)
              (unsigned long long)c->q.version,
              (unsigned long long)replica_of(c)->cache_from);
     TELL("server: 410 %s", message);
-    error_event(&t, 410, "Expired", message);
-    watch_write(c, &t, t.len);
-    text_free(&t);
+    error_event(&t, 410, "Expired", message, NULL);
+    watch_write_text(c, &t);
     watch_end(c);
 }
 
 static void bookmark_line(struct text *t, const struct conn *c, uint64_t rev,
                           bool initial_end)
 {
+    static const char end[] =
+        "\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}";
     const struct kind *k = &kinds[c->q.view.res];
     bool partial = c->q.view.metadata_only;
+    bool sorted = k->unstructured && !partial;
 
-    text_fmt(t, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\","
-                "\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":"
-                "\"%llu\"",
-             partial ? "PartialObjectMetadata" : k->kind,
-             partial ? "meta.k8s.io/v1" : k->api_version,
-             (unsigned long long)rev);
+    text_add(t, "{\"type\":\"BOOKMARK\",\"object\":{");
+    if (sorted)
+        text_fmt(t, "\"apiVersion\":\"%s\",\"kind\":\"%s\"", k->api_version,
+                 k->kind);
+    else
+        text_fmt(t, "\"kind\":\"%s\",\"apiVersion\":\"%s\"",
+                 partial ? "PartialObjectMetadata" : k->kind,
+                 partial ? "meta.k8s.io/v1" : k->api_version);
+    text_add(t, ",\"metadata\":{");
+    if (initial_end && sorted)
+        text_fmt(t, "%s,", end);
+    text_fmt(t, "\"resourceVersion\":\"%llu\"", (unsigned long long)rev);
     if (server.old_paging)
         text_add(t, ",\"creationTimestamp\":null");
-    if (initial_end)
-        text_add(t, ",\"annotations\":{\"k8s.io/initial-events-end\":"
-                    "\"true\"}");
+    if (initial_end && !sorted)
+        text_fmt(t, ",%s", end);
     text_add(t, "}}}\n");
 }
 
@@ -686,8 +909,19 @@ static void send_bookmark(struct conn *c)
         sim.now < server.no_bookmarks_until || link_backlog(c->link) > 0)
         return;
     bookmark_line(&t, c, rev, false);
-    watch_write(c, &t, t.len);
-    text_free(&t);
+    watch_write_text(c, &t);
+}
+
+/* A consistent read asks etcd how far it is, and watches that began with a
+ * streaming list are told, too; seen with 1.36. */
+static void progress_told(void)
+{
+    for (size_t i = 0; i < server.conns.count; i++) {
+        struct conn *c = server.conns.at[i];
+
+        if (c->state == CONN_WATCH && c->streamed && chance(20))
+            send_bookmark(c);
+    }
 }
 
 static void bookmark_minute(void *ctx, uint64_t arg)
@@ -720,7 +954,7 @@ static void watch_time_is_up(void *ctx, uint64_t arg)
 }
 
 /* What a change is to this watcher, if anything. */
-static void change_line(struct text *t, const struct conn *c,
+static void change_line(struct writes *t, const struct conn *c,
                         const struct change *change)
 {
     bool was = view_has(&c->q.view, change->was);
@@ -738,22 +972,19 @@ static void watch_pump(struct conn *c)
 {
     const struct resource *r = &etcd.resources[c->q.view.res];
     uint64_t seen = replica_of(c)->seen_rev;
-    struct text t = { NULL, 0, 0, 0 };
-    uint32_t lines = 0;
+    struct writes w = { .ends = { NULL, 0, 0 } };
+    uint32_t lines;
 
     if (link_backlog(c->link) == 0)
         c->unread = 0;
     for (; c->next < r->log.count && r->log.at[c->next].rev <= seen;
          c->next++) {
-        size_t before = t.len;
-
-        if (r->log.at[c->next].rev <= c->from)
-            continue;
-        change_line(&t, c, &r->log.at[c->next]);
-        lines += t.len > before;
+        if (r->log.at[c->next].rev > c->from)
+            change_line(&w, c, &r->log.at[c->next]);
     }
-    watch_write(c, &t, lines > 1 && chance(40) ? 2048 : t.len);
-    text_free(&t);
+    lines = (uint32_t)w.ends.count;
+    watch_write(c, &w, lines > 1 && chance(40));
+    writes_free(&w);
     c->unread += lines;
     if (link_backlog(c->link) > 0 && c->unread > 110) {
         TELL("server: a slow watcher on connection %u", c->link->number);
@@ -786,9 +1017,13 @@ static void watch_on(struct conn *c, uint64_t from)
         c->next--;
     c->end_at = sim.now + (uint64_t)seconds * SECOND;
     later(c, c->end_at, watch_time_is_up);
-    if (seconds >= 45) {
+    if (seconds >= 45)
         later(c, sim.now + MINUTE, bookmark_minute);
+    /* Shorter ones get none from a server with nothing else to do. */
+    if (seconds >= 45 || (seconds > 2 && chance(20))) {
         later(c, c->end_at - 2 * SECOND, bookmark_last);
+        if (chance(50))
+            later(c, c->end_at - 1 * SECOND, bookmark_last);
     }
     watch_pump(c);
 }
@@ -798,20 +1033,23 @@ static void initial_events(struct conn *c, uint64_t rev, bool annotated)
 {
     const struct resource *r = &etcd.resources[c->q.view.res];
     struct asked asked = asked_of(c);
-    struct text t = { NULL, 0, 0, 0 };
+    struct writes w = { .ends = { NULL, 0, 0 } };
 
     for (size_t i = 0; i < r->sorted.count; i++) {
         uint32_t state = etcd_at(c->q.view.res, r->sorted.at[i], rev);
 
         if (view_has(&c->q.view, state))
-            watch_line(&t, c, "ADDED", state, 0);
+            watch_line(&w, c, "ADDED", state, 0);
     }
     TELL("server: initial events at %llu, %zu bytes%s",
-         (unsigned long long)rev, t.len, annotated ? "" : ", no bookmark");
-    if (annotated)
-        bookmark_line(&t, c, rev, true);
-    watch_write(c, &t, 2048);
-    text_free(&t);
+         (unsigned long long)rev, w.text.len,
+         annotated ? "" : ", no bookmark");
+    if (annotated) {
+        bookmark_line(&w.text, c, rev, true);
+        written(&w);
+    }
+    watch_write(c, &w, true);
+    writes_free(&w);
     if (annotated)
         world_listed(&asked);
 }
@@ -827,6 +1065,7 @@ static void watch(struct conn *c)
         rev = replica_of(c)->seen_rev;
     head(c, 200, "OK", "application/json", NULL, -1);
     if (stream) {
+        c->streamed = true;
         c->no_bookmarks = server.stream_mode == STREAM_NO_BOOKMARK;
         initial_events(c, rev, !c->no_bookmarks);
         watch_on(c, rev);
@@ -834,7 +1073,8 @@ static void watch(struct conn *c)
     }
     c->no_bookmarks = false;
     if (!q->has_version || q->version == 0) {
-        initial_events(c, rev, false);
+        initial_events(c, rev, !q->has_version && q->bookmarks && !ignores &&
+                                   !q->initial_events);
         watch_on(c, rev);
     } else if (q->version < window_from(c)) {
         watch_expired(c);
@@ -848,6 +1088,18 @@ static void watch(struct conn *c)
 
 /* ---- requests ----------------------------------------------------------- */
 
+static void refuse_missing(struct conn *c)
+{
+    struct text message = { NULL, 0, 0, 0 }, details = { NULL, 0, 0, 0 };
+
+    named(&message, &c->q);
+    text_add(&message, " not found");
+    details_of(&details, &c->q);
+    refuse(c, 404, "Not Found", "NotFound", message.ptr, details.ptr, NULL);
+    text_free(&message);
+    text_free(&details);
+}
+
 static void get_one(struct conn *c)
 {
     const struct request *q = &c->q;
@@ -858,15 +1110,38 @@ static void get_one(struct conn *c)
     struct text t = { NULL, 0, 0, 0 };
 
     if (state == NO_STATE) {
-        refuse(c, 404, "Not Found", "NotFound", "it is not there",
-               "\"kind\":\"configmaps\"", NULL);
+        refuse_missing(c);
         return;
     }
     TELL("server: get %s/%s", q->view.namespace_, q->name);
     write_item(&t, &q->view, state, true, 0);
     text_add(&t, "\n");
-    whole(c, 200, "OK", "application/json", NULL, &t);
-    text_free(&t);
+    whole_text(c, 200, "OK", "application/json", NULL, &t);
+}
+
+/* A streaming list is told so by an event. */
+static void refuse_too_large(struct conn *c)
+{
+    static const char details[] =
+        "\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":"
+        "\"Too large resource version\"}],\"retryAfterSeconds\":1";
+    struct text t = { NULL, 0, 0, 0 };
+    char message[128];
+
+    snprintf(message, sizeof(message),
+             "Timeout: Too large resource version: %llu, current: %llu",
+             (unsigned long long)c->q.version,
+             (unsigned long long)replica_of(c)->seen_rev);
+    if (!c->q.watch) {
+        refuse(c, 504, "Gateway Timeout", "Timeout", message, details,
+               "Retry-After: 1\r\n");
+        return;
+    }
+    TELL("server: 504 %s", message);
+    head(c, 200, "OK", "application/json", NULL, -1);
+    error_event(&t, 504, "Timeout", message, details);
+    watch_write_text(c, &t);
+    watch_end(c);
 }
 
 static void waited_enough(void *ctx, uint64_t arg)
@@ -882,11 +1157,34 @@ static void waited_enough(void *ctx, uint64_t arg)
 static bool must_wait(const struct conn *c)
 {
     const struct request *q = &c->q;
-    bool not_older = q->has_version && !q->has_continue && !q->exact &&
+    bool not_older = q->has_version && !q->has_continue &&
+                     (!q->exact || q->version > replica_of(c)->seen_rev) &&
                      (!q->watch || q->initial_events) &&
                      !(q->watch && server.stream_mode == STREAM_IGNORED);
 
     return not_older && q->version > replica_of(c)->seen_rev;
+}
+
+static bool means_exact(const struct request *q)
+{
+    bool unsaid = q->has_version && q->version > 0 && q->has_limit &&
+                  !q->has_match;
+
+    MUST(!unsaid || server.answers_all,
+         "a list with limit and version but no match means Exact");
+    return q->exact || unsaid;
+}
+
+static void list_exact(struct conn *c)
+{
+    struct page_token start = { .made_at = sim.now };
+
+    if (is_compacted(c, c->q.version))
+        refuse(c, 410, "Gone", "Expired",
+               "The resourceVersion for the provided list is too old.", NULL,
+               NULL);
+    else
+        list_at(c, c->q.version, &start);
 }
 
 static void answer(struct conn *c)
@@ -904,31 +1202,53 @@ static void answer(struct conn *c)
         get_one(c);
     } else if (q->has_continue) {
         next_page(c);
-    } else if (q->has_version && q->version > 0 && q->has_limit &&
-               !q->has_match) {
-        sim_fail("a list with limit and version but no match means Exact");
+    } else if (means_exact(q)) {
+        list_exact(c);
     } else if (q->has_version) {
         list_at(c, replica_of(c)->seen_rev, &start);
     } else {
         list_at(c, etcd.rev, &start);
+        progress_told();
     }
 }
 
-static bool token_good(const struct conn *c)
+static bool token_is(const struct conn *c, uint32_t number)
 {
     struct text t = { NULL, 0, 0, 0 };
     bool good;
 
-    if (!c->link->verified) {
-        MUST(!c->q.has_token, "a token over a connection without TLS");
-        return true;
-    }
-    if (!c->q.has_token)
-        return false;
-    token_text(&t, server.token);
+    token_text(&t, number);
     good = strcmp(t.ptr, c->q.token) == 0;
     text_free(&t);
     return good;
+}
+
+/* Who asks must be known, and may not be nobody; else it is refused. */
+static bool token_refused(struct conn *c)
+{
+    if (!c->link->verified) {
+        MUST(!c->q.has_token, "a token over a connection without TLS");
+        return false;
+    }
+    if (!c->q.has_token)
+        refuse_rights(c, "system:anonymous");
+    else if (server.answers_all && strcmp(c->q.token, "none") == 0)
+        refuse_rights(c, "none");
+    else if (!token_is(c, server.token))
+        refuse_code(c, 401);
+    else
+        return false;
+    return true;
+}
+
+/* As many as are taken at a time are waiting or being served. */
+static bool too_many(const struct conn *c)
+{
+    uint32_t busy = 0;
+
+    for (size_t i = 0; i < server.conns.count; i++)
+        busy += server.conns.at[i]->state == CONN_WAITING;
+    return server.inflight > 0 && busy >= server.inflight && !c->q.watch;
 }
 
 static unsigned scope_of(const struct request *q)
@@ -940,7 +1260,7 @@ static unsigned scope_of(const struct request *q)
 /* What comes before the answer: those in between, rights, load. */
 static bool stopped_on_the_way(struct conn *c)
 {
-    const char *why = request_invalid(&c->q);
+    const char *field, *why = request_invalid(&c->q, &field);
     bool stream = c->q.watch && c->q.initial_events;
 
     if (sim.now < server.odd_until && server.odd != ODD_NONE)
@@ -957,18 +1277,24 @@ static bool stopped_on_the_way(struct conn *c)
         over(c);
     } else if (sim.now < server.ready_at)
         refuse_busy(c);
-    else if (!token_good(c))
-        refuse_code(c, 401);
+    else if (token_refused(c))
+        return true;
+    else if (too_many(c))
+        refuse_text(c, 429, "Too Many Requests",
+                    "Too many requests, please try again later.",
+                    "Retry-After: 1\r\n");
+    else if (c->q.unknown)
+        refuse_unknown(c);
     else if (stream && server.stream_mode == STREAM_422)
-        refuse(c, 422, "Unprocessable Entity", "Invalid",
-               "ListOptions.meta.k8s.io \\\"\\\" is invalid: "
-               "sendInitialEvents: Forbidden: sendInitialEvents is forbidden "
-               "for watch unless the WatchList feature gate is enabled",
-               "\"group\":\"meta.k8s.io\",\"kind\":\"ListOptions\"", NULL);
+        refuse_options(c, "sendInitialEvents is forbidden for watch unless "
+                          "the WatchList feature gate is enabled",
+                       "sendInitialEvents");
     else if (stream && server.stream_mode == STREAM_400)
         refuse_code(c, 400);
-    else if (why != NULL)
+    else if (why != NULL && !server.answers_all)
         sim_fail("a request the real server answers with 422: %s", why);
+    else if (why != NULL)
+        refuse_options(c, why, field);
     else
         return false;
     return true;
@@ -987,6 +1313,8 @@ static void request(struct conn *c)
          (unsigned long long)c->q.version, c->q.limit);
     world_asked(&asked);
     c->serial++;
+    c->early = server.inflight > 0; /* it stands in for flow control */
+    c->nosniff = c->streamed = false;
     if (!stopped_on_the_way(c))
         answer(c);
 }
@@ -1174,15 +1502,14 @@ void server_stray(enum stray stray)
         if (c->state != CONN_WATCH)
             continue;
         if (stray == STRAY_ERROR_500)
-            error_event(&t, 500, "InternalError", "etcd is away");
+            error_event(&t, 500, "InternalError", "etcd is away", NULL);
         else if (stray == STRAY_ERROR_429)
-            error_event(&t, 429, "TooManyRequests", "come later");
+            error_event(&t, 429, "TooManyRequests", "come later", NULL);
         else if (stray == STRAY_ERROR_410)
-            error_event(&t, 410, "Expired", "too old resource version");
+            error_event(&t, 410, "Expired", "too old resource version", NULL);
         else
             text_add(&t, lines[stray]);
-        watch_write(c, &t, t.len);
-        text_free(&t);
+        watch_write_text(c, &t);
         if (stray >= STRAY_ERROR_500 && stray <= STRAY_ERROR_410)
             watch_end(c);
     }

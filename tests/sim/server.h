@@ -45,6 +45,8 @@ struct server {
     /* its nature */
     bool old_paging;      /* pages are not served after a compaction */
     bool own_bookmarks;   /* bookmarks know only their resource's versions */
+    bool answers_all;     /* talk.h: what no client of ours may ask, too */
+    uint32_t inflight;    /* requests at a time, watches aside; 0: any */
     uint32_t window;      /* changes of a resource that a watch can go back */
     enum stream_mode stream_mode;
     bool rechunk;         /* a proxy that frames anew */

@@ -47,3 +47,6 @@ sim-shrink: $(O)/sim/sim
 
 # tests/sim/test_sim.sh runs both.
 TEST_NEEDS += $(O)/sim/sim $(O)/sim-small/sim
+
+# tests/sim/long_model.py compares it with a real server.
+LONG_NEEDS += $(O)/sim/sim apiserver
