@@ -209,24 +209,28 @@ const struct kinf_transport_ops fake_transport = {
     fake_open, fake_send, fake_recv, fake_close, fake_tell, fake_forget
 };
 
-const char *fake_target(const struct fake_server *s, unsigned n)
+const char *fake_nth(const struct fake_server *s, unsigned n)
 {
     static char line[1024];
-    const char *at = s->log + strlen(s->log), *end = at;
+    const char *at = s->log;
+    size_t len;
 
-    for (unsigned lines = n + 1; at > s->log; at--) {
-        if (at[-1] != '\n')
-            continue;
-        if (lines-- == 0)
-            break;
-        end = at - 1;
-    }
-    assert_true((size_t)(end - at) < sizeof(line) || end < at);
-    if (end < at)
-        return "";
-    memcpy(line, at, (size_t)(end - at));
-    line[end - at] = '\0';
+    for (; n > 1 && *at != '\0'; n--)
+        at += strcspn(at, "\n") + 1;
+    len = strcspn(at, "\n");
+    assert_true(len < sizeof(line));
+    memcpy(line, at, len);
+    line[len] = '\0';
     return line;
+}
+
+const char *fake_target(const struct fake_server *s, unsigned n)
+{
+    unsigned lines = 0;
+
+    for (const char *at = s->log; *at != '\0'; at++)
+        lines += *at == '\n';
+    return n < lines ? fake_nth(s, lines - n) : "";
 }
 
 unsigned fake_count(const struct fake_server *s, const char *text)

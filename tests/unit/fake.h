@@ -111,6 +111,8 @@ void fake_finish(struct fake_server *server);
 void fake_cut(struct fake_server *server);
 /* The n-th target from the end, 0: the last; "" if there were fewer. */
 const char *fake_target(const struct fake_server *server, unsigned n);
+/* The n-th target, the first is 1; "" if there were fewer. */
+const char *fake_nth(const struct fake_server *server, unsigned n);
 /* How many targets hold this text. */
 unsigned fake_count(const struct fake_server *server, const char *text);
 
