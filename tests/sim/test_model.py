@@ -318,7 +318,7 @@ def list_waits_for_a_version_soon_reached(s):
     line.ask(f"{s.maps}?resourceVersion={now + 4}")
     s.side.wait(0.5)
     for i in range(6):
-        s.put("b", size=i)
+        s.put("b", size=20 * i)
     s.say("waited: " + str(line.read(lambda a: False, 10).code))
 
 
