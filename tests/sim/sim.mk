@@ -43,7 +43,18 @@ sim-shrink: $(O)/sim/sim
 	    --hours $(SIM_HOURS) --faults $(FAULTS) \
 	    --out $(O)/sim/seed-$(SEED).script
 
-.PHONY: sim sim-shrink
+# Does the simulation find the faults of tests/sim/mutants? ONLY= picks some.
+MUTANTS = $(PYTHON) tests/sim/mutants.py --out $(O)/mutants \
+    --compile '$(sim_CC) -std=c11 $(sim_FLAGS) -isystem $(JSMN_DIR)' \
+    --link '$(sim_CC) $(SANITIZE)' --objects $(O)/sim/obj \
+    --world $(O)/sim-world/obj $(if $(ONLY),--only $(ONLY))
+
+sim-mutants: $(O)/sim/sim
+	@mkdir -p $(O)/report
+	@$(MUTANTS) $(if $(ONLY),,--program $(O)/sim/sim) \
+	    --report $(O)/report/sim.json $(SIM_ARGS)
+
+.PHONY: sim sim-shrink sim-mutants
 
 # tests/sim/test_sim.sh runs both.
 TEST_NEEDS += $(O)/sim/sim $(O)/sim-small/sim
