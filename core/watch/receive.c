@@ -144,6 +144,13 @@ static void note_full(struct kinf_informer *inf)
     r->full_bytes = inf->store.settled;
 }
 
+/* Of an event there is nothing to keep but that it came. */
+static void pass(struct kinf_informer *inf, const struct kinf_version *version)
+{
+    if (version->len > 0)
+        push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, version);
+}
+
 /* Takes in an object that lives. version is none while a list is read. */
 static void take_object(struct kinf_informer *inf, struct kinf_exchange *x,
                         const struct kinf_version *version)
@@ -172,8 +179,7 @@ static void take_object(struct kinf_informer *inf, struct kinf_exchange *x,
         tell_object(inf, KINF_ERR_DEGRADED, &x->item);
         break;
     }
-    if (version->len > 0)
-        push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, version);
+    pass(inf, version);
 }
 
 static void take_delete(struct kinf_informer *inf, struct kinf_exchange *x,
@@ -183,8 +189,8 @@ static void take_delete(struct kinf_informer *inf, struct kinf_exchange *x,
 
     if (entry != NONE)
         push(inf, KINF_DELTA_DELETED, entry, NONE, version);
-    else if (version->len > 0)
-        push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, version);
+    else
+        pass(inf, version);
 }
 
 /* The list is whole. What its marker finds unseen is gone. */
@@ -209,11 +215,13 @@ void kinf_receive_list_end(struct kinf_informer *inf)
 }
 
 /* An item without a readable key: the list it belongs to proves no absence. */
-static void skip_item(struct kinf_informer *inf, struct kinf_exchange *x)
+static void skip_item(struct kinf_informer *inf, struct kinf_exchange *x,
+                      const struct kinf_version *version)
 {
     if (inf->reflector.listing && !x->item.key_too_long)
         inf->reflector.list_incomplete = true;
     tell_object(inf, KINF_ERR_NO_IDENTITY, &x->item);
+    pass(inf, version);
 }
 
 static bool ends_stream(const struct kinf_reflector *r,
@@ -241,13 +249,13 @@ int kinf_receive_item(struct kinf_informer *inf, struct kinf_exchange *x)
     case KINF_EVENT_ADDED:
     case KINF_EVENT_MODIFIED:
         if (item->broken == KINF_ERR_NO_IDENTITY)
-            skip_item(inf, x);
+            skip_item(inf, x, &version);
         else
             take_object(inf, x, &version);
         break;
     case KINF_EVENT_DELETED:
         if (item->broken == KINF_ERR_NO_IDENTITY)
-            skip_item(inf, x);
+            skip_item(inf, x, &version);
         else
             take_delete(inf, x, &version);
         break;
@@ -259,15 +267,14 @@ int kinf_receive_item(struct kinf_informer *inf, struct kinf_exchange *x)
         } else if (r->listing) {
             return KINF_ERR_NO_STREAM;
         } else {
-            push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, &version);
+            pass(inf, &version);
         }
         break;
     case KINF_EVENT_UNKNOWN:
     case KINF_EVENT_ERROR:
     default:
         kinf_reflector_tell(inf, KINF_ERR_EVENT, item, NULL);
-        if (version.len > 0) /* without an object no place was asked for */
-            push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, &version);
+        pass(inf, &version); /* without an object no place was asked for */
         break;
     }
     if (version.len > 0)
