@@ -28,8 +28,11 @@
 #ifndef CONFIG_KINF_LWIP_DHCP
 #define CONFIG_KINF_LWIP_DHCP 0
 #endif
+#ifndef CONFIG_KINF_LWIP_THREAD
+#define CONFIG_KINF_LWIP_THREAD 0 /* lwIP in a thread of its own */
+#endif
 
-#define NO_SYS 1
+#define NO_SYS !CONFIG_KINF_LWIP_THREAD
 #define LWIP_SOCKET 0
 #define LWIP_NETCONN 0
 #define LWIP_IPV4 1
@@ -59,10 +62,36 @@
 #define IP_FRAG 0
 #define TCP_QUEUE_OOSEQ 0
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* ours are below */
+#ifdef __SIZEOF_POINTER__
+#define MEM_ALIGNMENT __SIZEOF_POINTER__
+#else
 #define MEM_ALIGNMENT 4
+#endif
 #define ETH_PAD_SIZE 2
-#define SYS_LIGHTWEIGHT_PROT 0
+#define SYS_LIGHTWEIGHT_PROT CONFIG_KINF_LWIP_THREAD
 #define LWIP_CALLBACK_API 1
+
+/* Numbers that an attacker beside the line must not guess. lwIP's own begin at
+ * a constant and count. */
+#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port)              \
+    kinf_lwip_random()
+
+#if CONFIG_KINF_LWIP_THREAD
+#define LWIP_TCPIP_CORE_LOCKING 1
+#define LWIP_COMPAT_MUTEX 0
+#define LWIP_ERRNO_STDINCLUDE 1 /* names for a table of its own */
+#define TCPIP_THREAD_NAME "lwip"
+#ifndef TCPIP_THREAD_STACKSIZE
+#define TCPIP_THREAD_STACKSIZE 2048 /* bytes, as lwIP's FreeRTOS layer has it */
+#endif
+#ifndef TCPIP_THREAD_PRIO
+#define TCPIP_THREAD_PRIO 3 /* above the task of the loop */
+#endif
+/* Frames on their way into the thread: never more than the pool holds. */
+#define TCPIP_MBOX_SIZE (CONFIG_KINF_LWIP_POOL + 4)
+#define MEMP_NUM_TCPIP_MSG_INPKT CONFIG_KINF_LWIP_POOL
+#define LWIP_FREERTOS_SYS_NOW_FROM_FREERTOS 0 /* tcp.c has it right */
+#endif
 
 #define TCP_MSS 1460
 #define TCP_OVERSIZE 0
@@ -70,7 +99,7 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 1
 #define TCP_SND_BUF (2 * TCP_MSS)
 #define TCP_SND_QUEUELEN 8
-#define MEMP_NUM_TCP_SEG 8
+#define MEMP_NUM_TCP_SEG (TCP_SND_QUEUELEN * CONFIG_KINF_LWIP_CONNECTIONS)
 #define PBUF_POOL_SIZE CONFIG_KINF_LWIP_POOL
 #define MEM_SIZE CONFIG_KINF_LWIP_HEAP_BYTES
 
@@ -80,6 +109,12 @@
 #else
 #define TCP_WND (4 * TCP_MSS)
 #define PBUF_POOL_BUFSIZE 1536
+#endif
+
+/* What an application adds or wants otherwise; read last, so an #undef may come
+ * first there. */
+#ifdef KINF_LWIP_OPTS_FILE
+#include KINF_LWIP_OPTS_FILE
 #endif
 
 #endif

@@ -2,7 +2,6 @@
 /* conformance.c - the contract of a port, a sentence a check. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "port/conformance.h"
 
@@ -17,19 +16,11 @@ static const struct kinf_platform *platform_of(struct rig *rig)
     return rig->port->platform;
 }
 
-static void sleep_ms(int64_t ms)
-{
-    int64_t until = real_ms() + ms;
-
-    while (real_ms() < until)
-        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-}
-
 static void clock_counts_milliseconds(struct rig *rig)
 {
     const struct kinf_platform *p = platform_of(rig);
     uint32_t before = p->now_ms(p->ctx), last = before;
-    int64_t real = real_ms();
+    int64_t real = rig_ms(rig);
     uint32_t passed;
 
     for (int i = 0; i < 1000; i++) {
@@ -38,9 +29,9 @@ static void clock_counts_milliseconds(struct rig *rig)
         REQUIRE((int32_t)(now - last) >= 0, "the clock went back");
         last = now;
     }
-    sleep_ms(200);
+    rig_pass(rig, 200);
     passed = p->now_ms(p->ctx) - before;
-    real = real_ms() - real;
+    real = rig_ms(rig) - real;
     REQUIRE(passed + 20 >= 200 && passed <= real + 20,
             "in %lld ms the clock went on by %u", (long long)real, passed);
 }
@@ -129,9 +120,9 @@ static void open_shows_its_phases(struct rig *rig)
  * phase is the one expected, whose deadline is the caller's. */
 static void expect_stalled(struct rig *rig, enum kinf_phase phase)
 {
-    int64_t until = real_ms() + 300, shortest = 1000000;
+    int64_t until = rig_ms(rig) + 300, shortest = 1000000;
 
-    while (real_ms() < until) {
+    while (rig_ms(rig) < until) {
         int64_t before = real_ms(), took;
         int err = rig->ops->open(rig->ctx, rig->host, rig->number);
 
@@ -158,7 +149,7 @@ static void a_slow_lookup_does_not_block(struct rig *rig)
         skipped("no names here");
     rig->host = (struct kinf_span){ rig->port->slow, strlen(rig->port->slow) };
     expect_stalled(rig, KINF_PHASE_RESOLVE);
-    rig->host = KINF_SPAN("127.0.0.1");
+    rig_home(rig);
     rig_connect(rig);
 }
 
@@ -280,7 +271,7 @@ static void a_name_that_does_not_resolve_is_told(struct rig *rig)
         REQUIRE(rig_status(rig).reason != NULL, "no reason in words");
         rig->ops->close(rig->ctx);
     }
-    rig->host = KINF_SPAN("127.0.0.1");
+    rig_home(rig);
     rig_connect(rig);
 }
 
@@ -404,22 +395,22 @@ static void what_it_waits_for_wakes_a_sleeper(struct rig *rig)
     rig_connect(rig);
     while (rig->ops->recv(rig->ctx, &byte, 1) == KINF_ERR_AGAIN && waits < 10) {
         struct kinf_transport_status status = rig_status(rig);
-        int64_t before = real_ms();
+        int64_t before = rig_ms(rig);
 
         waits++;
         if ((status.wants & KINF_WANTS_CALL) != 0)
             continue;
         rig->port->wait(rig->ctx, &status, 300);
-        if (real_ms() - before >= 250)
+        if (rig_ms(rig) - before >= 250)
             break; /* it slept */
     }
     REQUIRE(waits < 10, "a sleeper is woken again and again by nothing");
     for (int i = 0; i < 5; i++) {
-        int64_t before = real_ms();
+        int64_t before = rig_ms(rig);
 
         REQUIRE(peer_do(&rig->peer, "send 10"), "peer: %s", rig->peer.answer);
         rig_recv(rig, &got, 10, 10);
-        REQUIRE(real_ms() - before < 5000, "bytes came, nobody was woken");
+        REQUIRE(rig_ms(rig) - before < 5000, "bytes came, nobody was woken");
     }
 }
 
@@ -449,7 +440,7 @@ static void half_a_connection_still_sends(struct rig *rig)
     REQUIRE(peer_do(&rig->peer, "send 20"), "peer: %s", rig->peer.answer);
     REQUIRE(peer_do(&rig->peer, "shut"), "peer: %s", rig->peer.answer);
     rig_recv(rig, &got, 20, 20);
-    sleep_ms(50);
+    rig_pass(rig, 50);
     rig_send(rig, &sent, 5000, 1000);
     REQUIRE(peer_do(&rig->peer, "recv 5000"), "peer: %s", rig->peer.answer);
     err = rig_recv_end(rig, &got);
@@ -483,7 +474,7 @@ static void sending_to_one_who_left_is_an_error(struct rig *rig)
     for (int i = 0; i < 100 && (n > 0 || n == KINF_ERR_AGAIN); i++) {
         n = rig->ops->send(rig->ctx, bytes, sizeof(bytes));
         REQUIRE(n != 0, "send returned 0");
-        sleep_ms(5);
+        rig_pass(rig, 5);
     }
     REQUIRE(n < 0 && n != KINF_ERR_AGAIN, "send still gives %d", n);
 }
@@ -529,7 +520,7 @@ static void it_works_over_the_clocks_wrap(struct rig *rig)
         rig_send(rig, &sent, 1000, 100);
         REQUIRE(peer_do(&rig->peer, "recv 1000"), "peer: %s",
                 rig->peer.answer);
-        sleep_ms(70);
+        rig_pass(rig, 70);
         REQUIRE(peer_do(&rig->peer, "send 1000"), "peer: %s",
                 rig->peer.answer);
         rig_recv(rig, &got, 1000, 100);

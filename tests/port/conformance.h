@@ -31,6 +31,12 @@ struct port {
     const char *slow;        /* a name that takes a second to resolve */
     const char *several;     /* a name whose first addresses refuse */
     void (*set_clock)(uint32_t now_ms); /* lets the clock wrap */
+    /* A stack with its own TCP: a peer inside the test, and the time in which
+     * both live; NULL: a process, and the machine's. */
+    const struct peer_inside *peer;
+    const char *host; /* where the peer is; NULL: 127.0.0.1 */
+    int64_t (*time_ms)(void);
+    void (*pass_ms)(int ms);
 };
 
 /* What a check has at hand. */
@@ -82,6 +88,7 @@ int conformance_main(const struct port *const *ports, size_t count);
 
 void rig_init(struct rig *rig, const struct port *port);
 void rig_free(struct rig *rig);
+void rig_home(struct rig *rig); /* the host is the peer's address again */
 
 /* Opens, waiting as the transport says. Returns what open returns at last. */
 int rig_open(struct rig *rig);
@@ -95,6 +102,9 @@ int rig_recv_end(struct rig *rig, uint64_t *bytes);
 struct kinf_transport_status rig_status(struct rig *rig);
 void rig_wait(struct rig *rig, int timeout_ms);
 const char *rig_reason(struct rig *rig);
+/* The machine's clock, and that of the port's world. */
 int64_t real_ms(void);
+int64_t rig_ms(struct rig *rig);
+void rig_pass(struct rig *rig, int ms);
 
 #endif

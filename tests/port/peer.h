@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer.h - the other end of a connection: a child process that is told what to
- * do (peer.py says what it understands).
+ * do (peer.py says what it understands), or one inside the test (simpeer.h).
  *
  * A command may have to wait for what the port under test does, so it can be
  * told first and its answer read later. */
@@ -12,13 +12,20 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+/* A peer inside the test. wait runs the world until the answer is there. */
+struct peer_inside {
+    void (*tell)(const char *line);
+    void (*wait)(char *answer, size_t size);
+};
+
 struct peer {
+    const struct peer_inside *inside; /* NULL: a process */
     pid_t pid;
     FILE *to, *from;
     char answer[512]; /* without "ok " */
 };
 
-void peer_start(struct peer *peer);
+void peer_start(struct peer *peer, const struct peer_inside *inside);
 void peer_stop(struct peer *peer);
 
 /* Sends a command. */

@@ -26,19 +26,58 @@ $(call library,unit-record)
 $(call c_tests,unit-record,port,$(addprefix $(O)/unit-record/, \
     libkinformer.a libmbedtls.a))
 
+# port/lwip on lwIP for the host, comfortable and lean, with a peer inside the
+# test; and with lwIP in a thread of its own, on port/freertos, lwIP's layer for
+# FreeRTOS and the stand-in for its kernel. Neither core nor TLS is linked.
+INC_tests_port += $(INC_lwip)
+LWIP_CONTRIB   := $(LWIP_DIR)/contrib/ports/freertos
+LWIP_TESTED    := -DLWIP_NO_UNISTD_H=0 \
+    -DKINF_LWIP_OPTS_FILE='"port/lwipopts_test.h"' -Itests \
+    -DCONFIG_KINF_LWIP_DNS=1 -DCONFIG_KINF_LWIP_DHCP=1
+
+$(call flavour,unit-lwip,gcc,$(SANITIZE) $(LWIP_TESTED),,firmware)
+$(call flavour,unit-lean,gcc,$(SANITIZE) $(LWIP_TESTED) \
+    -DCONFIG_KINF_LWIP_LEAN=1 -DCONFIG_KINF_LWIP_HEAP_BYTES=3072,,firmware)
+$(call flavour,unit-thread,gcc,$(SANITIZE) $(LWIP_TESTED) \
+    -DCONFIG_KINF_LWIP_THREAD=1 -Itests/freertos/kernel \
+    -isystem $(LWIP_CONTRIB)/include,,firmware)
+
+# $(call lwip_test,FLAVOUR,SUITE,MORE OBJECTS)
+define lwip_test_rules
+$(call lwip_rules,$(1))
+$(O)/$(1)/port/$(2): $(call objects,$(1),$(addprefix tests/port/,$(2).c \
+    conformance.c rig.c peer.c simpeer.c) $(wildcard port/lwip/*.c) $(3)) \
+    $(O)/$(1)/liblwip.a
+	@mkdir -p $$(@D) && echo '  LD      $$@'
+	@$$($(1)_CC) $(SANITIZE) $$^ -lpthread -o $$@
+LWIP_TESTS += $(O)/$(1)/port/$(2)
+endef
+$(eval $(call lwip_test_rules,unit-lwip,test_lwip))
+$(eval $(call lwip_test_rules,unit-lean,test_lwip))
+$(eval $(call lwip_test_rules,unit-thread,test_lwip_thread, \
+    port/freertos/platform.c tests/freertos/standin.c lwip-freertos.c))
+$(O)/unit-thread/obj/lwip-freertos.o: $(LWIP_CONTRIB)/sys_arch.c \
+    $(O)/unit-thread/.flags
+	$(call compile_theirs,unit-thread,-Icore/include $(INC_lwip))
+
 # Which suite is run in which flavour.
 C_TESTS := $(filter-out $(O)/unit-gcc/port/test_record \
-    $(addprefix $(O)/unit-firmware/port/test_,posix bad_ports pieces record) \
+    $(addprefix $(O)/unit-gcc/port/test_,lwip lwip_thread) \
+    $(addprefix $(O)/unit-firmware/port/test_, \
+        posix bad_ports pieces record lwip lwip_thread) \
     $(addprefix $(O)/unit-record/port/test_, \
-        posix bad_ports pieces mbedtls tls tls_wire tickets),$(C_TESTS))
+        posix bad_ports pieces mbedtls tls tls_wire tickets lwip lwip_thread), \
+    $(C_TESTS)) $(LWIP_TESTS)
 
-# make port-test PORT=posix: one port through the conformance suite. For a port
-# of one's own: tests/port/test_NAME.c like test_posix.c, and its sources in
-# port/NAME, or in PORT_SRC.
+# make port-test PORT=posix|mbedtls|lwip: one port through the conformance
+# suite. For a port of one's own: tests/port/test_NAME.c like test_posix.c, and
+# its sources in port/NAME, or in PORT_SRC.
 PORT     ?= posix
 PORT_SRC ?=
+PORT_SUITES := $(or $(filter %/test_$(PORT) %/test_$(PORT)_thread, \
+    $(LWIP_TESTS)),$(O)/unit-gcc/port/test_$(PORT))
 $(O)/unit-gcc/port/test_$(PORT): $(call objects,unit-gcc,$(PORT_SRC))
-port-test: $(O)/port-pki/made $(O)/unit-gcc/port/test_$(PORT)
-	@$(RUN_TESTS) --only-given $(O)/unit-gcc/port/test_$(PORT)
+port-test: $(O)/port-pki/made $(PORT_SUITES)
+	@$(RUN_TESTS) --only-given $(PORT_SUITES)
 
 .PHONY: port-test

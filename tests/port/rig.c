@@ -52,6 +52,23 @@ int64_t real_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t rig_ms(struct rig *rig)
+{
+    return rig->port->time_ms != NULL ? rig->port->time_ms() : real_ms();
+}
+
+void rig_pass(struct rig *rig, int ms)
+{
+    int64_t until = real_ms() + ms;
+
+    if (rig->port->pass_ms != NULL) {
+        rig->port->pass_ms(ms);
+        return;
+    }
+    while (real_ms() < until)
+        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+}
+
 /* ---- one process a check ------------------------------------------------ */
 
 static void run_child(const struct port *port, const struct check *check,
@@ -149,18 +166,26 @@ int conformance_main(const struct port *const *ports, size_t count)
 
 /* ---- the rig ------------------------------------------------------------ */
 
+void rig_home(struct rig *rig)
+{
+    const char *host = rig->port->host;
+
+    host = host != NULL ? host : "127.0.0.1";
+    rig->host = (struct kinf_span){ host, strlen(host) };
+}
+
 void rig_init(struct rig *rig, const struct port *port)
 {
     memset(rig, 0, sizeof(*rig));
     rig->port = port;
     rig->ops = port->ops;
-    peer_start(&rig->peer);
+    peer_start(&rig->peer, port->peer);
     if (port->peer_tls != NULL)
         REQUIRE(peer_do(&rig->peer, "%s", port->peer_tls), "peer: %s",
                 rig->peer.answer);
     rig->number = peer_listen(&rig->peer, "127.0.0.1");
     REQUIRE(rig->number != 0, "peer: %s", rig->peer.answer);
-    rig->host = KINF_SPAN("127.0.0.1");
+    rig_home(rig);
     rig->ctx = port->make();
 }
 

@@ -45,9 +45,11 @@ extern TickType_t standin_rate;
 void standin_ticks(TickType_t now);
 /* ...or go on with the host's clock, from there. */
 void standin_run(void);
+/* Makes the calling thread a task. */
+struct standin_task;
+struct standin_task *standin_adopt(void);
 /* Waits until a task sleeps, and how long it asked for; portMAX_DELAY: for
  * ever. */
-struct standin_task;
 TickType_t standin_asleep(struct standin_task *task);
 /* Waits until a task has deleted itself. */
 void standin_gone(struct standin_task *task);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_lwip_thread.c - port/lwip with lwIP in a thread of its own, on
+ * port/freertos and lwIP's layer for FreeRTOS, through the conformance suite.
+ *
+ * Threads: the check (the task of the loop), lwIP's tcpip, and the line with
+ * the peer behind it. Time is the machine's. Each call into lwIP is checked to
+ * hold its core lock. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "lwip/dns.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/tcpip.h"
+#include "lwip/timeouts.h"
+
+#include "freertos/kinf_freertos.h"
+#include "lwip/kinf_lwip.h"
+#include "port/conformance.h"
+#include "port/simpeer.h"
+
+#define FRAMES 256
+
+void kinf_assert_failed(unsigned file, unsigned line)
+{
+    broken("assertion in file %u, line %u", file, line);
+}
+
+void kinf_freertos_entropy(void *out, size_t size)
+{
+    if (getrandom(out, size, 0) != (ssize_t)size)
+        abort();
+}
+
+/* ---- the line ----------------------------------------------------------- */
+
+struct frames {
+    struct {
+        uint8_t bytes[1500];
+        size_t size;
+    } frame[FRAMES];
+    unsigned first, count;
+};
+
+static pthread_mutex_t world = PTHREAD_MUTEX_INITIALIZER;
+static struct frames to_lwip, to_line;
+static struct netif line;
+
+static void put(struct frames *f, const void *bytes, size_t size)
+{
+    unsigned at = (f->first + f->count) % FRAMES;
+
+    if (f->count == FRAMES)
+        return; /* lost */
+    memcpy(f->frame[at].bytes, bytes, size);
+    f->frame[at].size = size;
+    f->count++;
+}
+
+static void take(struct frames *f)
+{
+    f->first = (f->first + 1) % FRAMES;
+    f->count--;
+}
+
+static void from_peer(const uint8_t *packet, size_t size)
+{
+    put(&to_lwip, packet, size); /* by the line's thread, or a command */
+}
+
+static err_t to_peer(struct netif *netif, struct pbuf *p,
+                     const ip4_addr_t *address)
+{
+    uint8_t packet[1600];
+    size_t size = pbuf_copy_partial(p, packet, sizeof(packet), 0);
+
+    (void)netif;
+    (void)address;
+    pthread_mutex_lock(&world);
+    put(&to_line, packet, size);
+    pthread_mutex_unlock(&world);
+    return ERR_OK;
+}
+
+/* Hands lwIP the oldest frame, as a driver's task does. Without room in the
+ * pool it stays. */
+static bool hand_over(void)
+{
+    uint8_t packet[1500];
+    size_t size = 0;
+    struct pbuf *p;
+
+    pthread_mutex_lock(&world);
+    if (to_lwip.count > 0) {
+        size = to_lwip.frame[to_lwip.first].size;
+        memcpy(packet, to_lwip.frame[to_lwip.first].bytes, size);
+    }
+    pthread_mutex_unlock(&world);
+    if (size == 0)
+        return false;
+    p = pbuf_alloc(PBUF_LINK, (u16_t)size, PBUF_POOL);
+    if (p == NULL)
+        return false;
+    pbuf_take(p, packet, (u16_t)size);
+    if (line.input(p, &line) != ERR_OK) {
+        pbuf_free(p);
+        return false;
+    }
+    pthread_mutex_lock(&world);
+    take(&to_lwip);
+    pthread_mutex_unlock(&world);
+    return true;
+}
+
+static void *run_line(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        bool busy = false;
+
+        pthread_mutex_lock(&world);
+        (void)simpeer_step((uint32_t)real_ms());
+        while (to_line.count > 0) {
+            simpeer_in(to_line.frame[to_line.first].bytes,
+                       to_line.frame[to_line.first].size, (uint32_t)real_ms());
+            take(&to_line);
+            busy = true;
+        }
+        pthread_mutex_unlock(&world);
+        while (hand_over())
+            busy = true;
+        if (!busy)
+            usleep(200);
+    }
+    return NULL;
+}
+
+static err_t line_init(struct netif *netif)
+{
+    netif->name[0] = 's';
+    netif->name[1] = 'p';
+    netif->mtu = 1500;
+    netif->output = to_peer;
+    netif->flags = NETIF_FLAG_LINK_UP;
+    return ERR_OK;
+}
+
+/* ---- the peer ----------------------------------------------------------- */
+
+static void tell_peer(const char *text)
+{
+    pthread_mutex_lock(&world);
+    simpeer_command(text, (uint32_t)real_ms());
+    pthread_mutex_unlock(&world);
+}
+
+static void wait_for_peer(char *answer, size_t size)
+{
+    bool done = false;
+
+    while (!done) {
+        pthread_mutex_lock(&world);
+        done = simpeer_done(answer, size);
+        pthread_mutex_unlock(&world);
+        if (!done)
+            usleep(200);
+    }
+}
+
+static const struct peer_inside inside = { tell_peer, wait_for_peer };
+
+/* ---- the task ----------------------------------------------------------- */
+
+static struct kinf_lwip_tcp tcp;
+
+static void notify(void *task)
+{
+    xTaskNotifyGive(task);
+}
+
+static void wait_for(void *ctx, const struct kinf_transport_status *status,
+                     int timeout_ms)
+{
+    (void)ctx;
+    (void)status;
+    (void)ulTaskNotifyTake(pdTRUE, (TickType_t)timeout_ms);
+}
+
+static volatile bool started;
+
+static void on_started(void *arg)
+{
+    ip4_addr_t address, mask, gateway;
+    ip_addr_t server;
+
+    (void)arg;
+    IP4_ADDR(&address, 192, 0, 2, 7);
+    IP4_ADDR(&mask, 255, 255, 255, 0);
+    IP4_ADDR(&gateway, 192, 0, 2, 53);
+    netif_add(&line, &address, &mask, &gateway, NULL, line_init, tcpip_input);
+    netif_set_default(&line);
+    netif_set_up(&line);
+    ip_addr_set_ip4_u32_val(server, lwip_htonl(SIMPEER_NS));
+    dns_setserver(0, &server);
+    started = true;
+}
+
+static void *make(void)
+{
+    pthread_t thread;
+
+    standin_run();
+    simpeer_start(from_peer);
+    kinf_lwip_platform(&kinf_freertos_platform);
+    tcpip_init(on_started, NULL);
+    while (!started)
+        usleep(200);
+    if (pthread_create(&thread, NULL, run_line, NULL) != 0)
+        abort();
+    kinf_lwip_tcp_init(&tcp);
+    kinf_lwip_notify(&tcp, notify, standin_adopt());
+    return &tcp;
+}
+
+static void set_clock(uint32_t to)
+{
+    const struct kinf_platform *p = &kinf_freertos_platform;
+
+    LOCK_TCPIP_CORE();
+    kinf_freertos_slept(to - p->now_ms(p->ctx));
+    sys_restart_timeouts();
+    UNLOCK_TCPIP_CORE();
+}
+
+static long resources(void)
+{
+    long held = 0;
+
+    LOCK_TCPIP_CORE();
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL;
+         pcb = pcb->next)
+        held += pcb->callback_arg != NULL;
+    UNLOCK_TCPIP_CORE();
+    return held;
+}
+
+int main(void)
+{
+    const struct port port = {
+        .name = "lwip in a thread",
+        .ops = &kinf_lwip_thread_ops,
+        .make = make,
+        .wait = wait_for,
+        .resources = resources,
+        .nobody = "nobody.test",
+        .slow = "slow.test",
+        .set_clock = set_clock,
+        .platform = &kinf_freertos_platform,
+        .peer = &inside,
+        .host = "192.0.2.1",
+    };
+
+    checks_run(&port, conformance, conformance_count);
+    return checks_end();
+}
