@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """budget.py - what a firmware takes, by part; fails above the board's budget.
 
-  budget.py MAP RAM_MAX FLASH_MAX [REPORT.json]
+  budget.py MAP RAM_MAX FLASH_MAX [REPORT.json [KEY]]
 
 Read from the linker's map, so that every byte has a file. Flash holds text,
 constants and the start values of data; RAM holds data, bss and the sections
-.stack and .noinit."""
+.stack and .noinit. With KEY the report gets the flash under this name, and
+nothing else."""
 
 import json
 import os
@@ -17,6 +18,8 @@ PLACED = re.compile(
     r"^ ?(\*fill\*|\.[\w.$*]+|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)"
     r"(?:[ \t]+(\S.*))?$", re.MULTILINE)
 FLASH = ("text", "rodata", "data")
+# What main.c lends to TLS and TCP; all else of it is the application's.
+LENT = re.compile(r"\.bss\.(arena|ticket|tls|trusted|tcp)(\.\d+)?$")
 RAM = ("data", "bss", "stack")
 
 
@@ -50,7 +53,7 @@ def read_map(path):
     text = text[text.index("Linker script and memory map"):]
     text = re.sub(r"^( ?[.\w][\w.$*]+)\n +0x", r"\1 0x", text,
                   flags=re.MULTILINE)
-    parts, kind, wholes = {}, None, {}
+    parts, kind, wholes, app = {}, None, {}, 0
     for line in text.splitlines():
         found = PLACED.match(line)
         if not found:
@@ -66,41 +69,50 @@ def read_map(path):
                 part_of(source) if source else "stack"
             row = parts.setdefault(part, dict.fromkeys(
                 ("text", "rodata", "data", "bss", "stack"), 0))
+            if kind in ("data", "bss") and not LENT.match(section) and \
+                    (part.startswith("core/") or part.endswith("/main.c")):
+                app += size
             inner = kind_of(section)
             row[inner if kind == "text" and inner == "rodata" else kind] += size
-    return parts, wholes
+    return parts, wholes, app
 
 
 def main():
     path, ram_max, flash_max = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    parts, wholes = read_map(path)
+    parts, wholes, app = read_map(path)
     if not parts:
         sys.exit(f"{path}: nothing was linked")
     flash = sum(wholes.get(k, 0) for k in FLASH)
     ram = sum(wholes.get(k, 0) for k in RAM)
-    if len(sys.argv) > 4:
-        report(parts, flash, ram, sys.argv[4])
+    if len(sys.argv) > 5:
+        write(sys.argv[4], {sys.argv[5]: flash})
+    elif len(sys.argv) > 4:
+        table(parts)
+        core = [row for name, row in parts.items() if name.startswith("core/")]
+        write(sys.argv[4], {
+            "flash": flash, "ram": ram, "app": app, "files": parts,
+            "core_text": sum(r["text"] + r["rodata"] for r in core)})
     print(f"flash {flash:,} of {flash_max:,}, RAM {ram:,} of {ram_max:,}")
     if flash > flash_max or ram > ram_max:
         sys.exit(f"{path}: above the board's budget")
 
 
-def report(parts, flash, ram, out):
-    """A table on screen, the same as JSON, other keys of the file kept."""
+def table(parts):
     print(f"{'file':44}{'text':>8}{'rodata':>8}{'data':>7}{'bss':>8}"
           f"{'stack':>7}")
     for name in sorted(parts):
         row = parts[name]
         print(f"{name:44}{row['text']:8}{row['rodata']:8}{row['data']:7}"
               f"{row['bss']:8}{row['stack']:7}")
+
+
+def write(out, more):
+    """Into the report; its other keys are kept."""
     whole = {}
     if os.path.exists(out):
         with open(out, encoding="utf-8") as f:
             whole = json.load(f)
-    core = [row for name, row in parts.items() if name.startswith("core/")]
-    whole.update({
-        "flash": flash, "ram": ram, "files": parts,
-        "core_text": sum(r["text"] + r["rodata"] for r in core)})
+    whole.update(more)
     os.makedirs(os.path.dirname(out), exist_ok=True)
     with open(out + ".new", "w", encoding="utf-8") as f:
         json.dump(whole, f, indent=2, sort_keys=True)

@@ -12,6 +12,12 @@
 # Another program on the same board: FW_NAME=x FW_APP="its files", in place of
 # the family's main.c.
 
+# What a user asks for together comes one after the other; the makes below
+# these are parallel.
+ifeq ($(MAKELEVEL),0)
+.NOTPARALLEL:
+endif
+
 DEPS_RUN   := board jsmn mbedtls lwip go
 DEPS_BOARD := board jsmn mbedtls lwip
 
@@ -58,10 +64,24 @@ all: firmware
 
 REPORT := $(O)/report/$(BOARD).json
 
-size: deps-board
+# The same firmware for servers with ECDSA keys alone.
+ECDSA := $(O)/ecdsa
+$(ECDSA)/$(BOARD)/.config: boards/$(BOARD)/defconfig
+	@mkdir -p $(@D) && { cat $< && echo CONFIG_KINF_TLS_RSA=n; } >$@
+
+size: deps-board $(ECDSA)/$(BOARD)/.config
 	$(MAKE_AGAIN) $(FIRMWARE)
+	$(MAKE_AGAIN) O=$(ECDSA) $(ECDSA)/$(BOARD)/firmware.elf
+	@$(PYTHON) boards/budget.py $(ECDSA)/$(BOARD)/firmware.map $(RAM_MAX) \
+	    $(FLASH_MAX) $(REPORT) flash_ecdsa
 	@$(PYTHON) boards/budget.py $(FIRMWARE:.elf=.map) $(RAM_MAX) \
 	    $(FLASH_MAX) $(REPORT)
+
+# The reserve in the linker script is at least the bound.
+stack_bound: deps-board
+	$(MAKE_AGAIN) $(FIRMWARE)
+	@$(PYTHON) boards/stack.py $(FIRMWARE) $(FIRMWARE:.elf=.map) \
+	    boards/calls --cross $(CROSS) --path --report $(REPORT)
 
 debug:
 	@.ci/deps.sh debug
@@ -69,4 +89,4 @@ debug:
 	@echo 'start it with: make BOARD=$(BOARD) run QEMU_MORE="-S -gdb tcp:127.0.0.1:1234"'
 	gdb-multiarch -ex 'target remote 127.0.0.1:1234' $(FIRMWARE)
 
-.PHONY: size debug
+.PHONY: size stack_bound debug
