@@ -193,7 +193,8 @@ struct kinf_listener {
     uint32_t cursor;
     uint32_t pushed, popped; /* notifications, for ever */
     uint32_t mark, sync_mark;
-    kinf_idx first, last; /* "latest": line of entries */
+    kinf_idx first; /* "latest": of its line of entries; "every": oldest slot */
+    kinf_idx last;  /* "latest" */
 };
 
 struct kinf_processor {

@@ -25,10 +25,12 @@ static bool is_latest(const struct kinf_listener *l)
     return l->mode == KINF_LATEST;
 }
 
+/* The slot of the n-th pending notification. Not by their numbers: these wrap,
+ * which is a leap in a ring whose size is no power of two. */
 static struct kinf_slot *slot_of(const struct kinf_processor *p,
                                  const struct kinf_listener *l, uint32_t n)
 {
-    return &p->slots[l->place * p->ring + n % p->ring];
+    return &p->slots[l->place * p->ring + (l->first + n) % p->ring];
 }
 
 static struct kinf_link *link_of(const struct kinf_processor *p,
@@ -65,7 +67,8 @@ static void push_slot(struct kinf_informer *inf, struct kinf_listener *l,
     struct kinf_processor *p = &inf->processor;
 
     KINF_ASSERT(pending(l) < p->ring);
-    *slot_of(p, l, l->pushed++) = *step;
+    *slot_of(p, l, pending(l)) = *step;
+    l->pushed++;
     kinf_store_ref(&inf->store, step->was);
     kinf_store_ref(&inf->store, step->now);
     p->undelivered++;
@@ -175,8 +178,10 @@ static bool tell(struct kinf_informer *inf, struct kinf_listener *l,
 
 static void pop_slot(struct kinf_informer *inf, struct kinf_listener *l)
 {
-    const struct kinf_slot slot = *slot_of(&inf->processor, l, l->popped++);
+    const struct kinf_slot slot = *slot_of(&inf->processor, l, 0);
 
+    l->popped++;
+    l->first = (kinf_idx)((l->first + 1u) % inf->processor.ring);
     inf->processor.undelivered--;
     kinf_store_unref(&inf->store, slot.was);
     kinf_store_unref(&inf->store, slot.now);
@@ -184,7 +189,7 @@ static void pop_slot(struct kinf_informer *inf, struct kinf_listener *l)
 
 static bool deliver_slot(struct kinf_informer *inf, struct kinf_listener *l)
 {
-    const struct kinf_slot *slot = slot_of(&inf->processor, l, l->popped);
+    const struct kinf_slot *slot = slot_of(&inf->processor, l, 0);
     struct kinf_object was, now;
 
     if (!tell(inf, l, slot->flags, look(inf, l, slot->was, &was),
@@ -453,7 +458,7 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
     *l = (struct kinf_listener){
         .inf = inf, .handler = handler, .ctx = ctx, .mode = (uint8_t)mode,
         .place = place, .cursor_kind = CURSOR_LATE, .resync_ms = resync_ms,
-        .first = NONE, .last = NONE
+        .first = mode == KINF_LATEST ? NONE : 0, .last = NONE
     };
     p->used[mode] |= 1u << place;
     while (*end != NULL)

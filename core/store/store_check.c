@@ -53,10 +53,10 @@ static uint32_t refs_of(const struct kinf_store *s, kinf_idx record,
     for (uint32_t i = fifo->head; i != fifo->tail; i++)
         refs += fifo->slots[i % fifo->size].record == record;
     for (const struct kinf_listener *l = p->listeners; l != NULL; l = l->next)
-        for (uint32_t n = l->popped; l->mode == KINF_EVERY && n != l->pushed;
-             n++) {
+        for (uint32_t n = 0;
+             l->mode == KINF_EVERY && n != l->pushed - l->popped; n++) {
             const struct kinf_slot *slot =
-                &p->slots[l->place * p->ring + n % p->ring];
+                &p->slots[l->place * p->ring + (l->first + n) % p->ring];
 
             refs += (uint32_t)(slot->was == record) +
                     (uint32_t)(slot->now == record);

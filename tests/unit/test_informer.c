@@ -434,6 +434,7 @@ static struct {
     struct kinf_informer_config informer;
     struct watcher watchers[4];
     char *memory;
+    uint32_t told_before; /* notifications of a new listener */
 } world;
 
 static void add_watcher(void)
@@ -448,6 +449,8 @@ static void add_watcher(void)
     if (kinf_listener_add(&world.inf, &w->listener, &handler, w, w->mode,
                           rnd() % 3 == 0 ? 5000 : 0) == KINF_OK)
         w->used = true;
+    if (w->used)
+        w->listener.pushed = w->listener.popped = world.told_before;
 }
 
 static void set_up(const struct kinf_sizes *sizes, uint32_t limit)
@@ -630,6 +633,18 @@ static void test_informer_goes_on_when_the_number_of_lists_wraps(void **state)
     run_from(&sizes, true, UINT16_MAX - 3);
 }
 
+static void test_informer_goes_on_when_the_number_of_notifications_wraps(
+    void **state)
+{
+    const struct kinf_sizes sizes = { .objects = 64, .object_bytes = 1200,
+        .arena_bytes = 65536, .fifo = 4, .every = 3, .ring = 3, .latest = 3 };
+
+    (void)state;
+    world.told_before = UINT32_MAX - 7;
+    run(&sizes, true);
+    world.told_before = 0;
+}
+
 /* ---- the values of an index --------------------------------------------- */
 
 static int ends_of_name(const struct kinf_object *o, unsigned n, char *value,
@@ -706,6 +721,8 @@ int main(void)
         cmocka_unit_test(
             test_informer_truncates_and_repairs_when_the_arena_is_full),
         cmocka_unit_test(test_informer_goes_on_when_the_number_of_lists_wraps),
+        cmocka_unit_test(
+            test_informer_goes_on_when_the_number_of_notifications_wraps),
         cmocka_unit_test(test_index_values_are_each_given_once),
     };
 
