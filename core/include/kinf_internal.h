@@ -116,7 +116,7 @@ struct kinf_store {
     bool index_whole;   /* every value of every object has its posting */
     uint8_t index_count;
     uint16_t generation;
-    const uint64_t *hash_key;
+    const uint32_t *hash_key;
     struct kinf_entry *entries;
     struct kinf_record *records;
     kinf_idx *buckets; /* as many as entries */
@@ -362,7 +362,7 @@ struct kinf {
     const struct kinf_config *config;
     struct kinf_informer *informers;
     struct kinf_session *sessions;
-    uint64_t hash_key[2];
+    uint32_t hash_key[2];
     void (*closed)(void *ctx); /* of kinf_reload */
     void *closed_ctx;
     uint32_t now_ms;

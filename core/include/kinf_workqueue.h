@@ -27,7 +27,7 @@ struct kinf_workqueue {
     kinf_idx *buckets; /* as many as slots */
     kinf_idx *heap;    /* waiting keys, the earliest first */
     char *keys;
-    uint64_t hash_key[2];
+    uint32_t hash_key[2];
     uint32_t base_ms, cap_ms;
     uint32_t per_s, burst; /* of the bucket */
     int32_t tokens;        /* in it, in thousandths; below zero: promised */

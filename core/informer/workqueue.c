@@ -42,7 +42,7 @@ static uint32_t hash_of(const struct kinf_workqueue *q, struct kinf_span key)
 
     kinf_hash_init(&h, q->hash_key);
     kinf_hash_add(&h, key.ptr, key.len);
-    return (uint32_t)kinf_hash_end(&h);
+    return kinf_hash_end(&h);
 }
 
 static struct kinf_span key_of(const struct kinf_workqueue *q, kinf_idx i)

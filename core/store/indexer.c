@@ -45,7 +45,7 @@ static uint32_t value_hash(const struct kinf_store *s, uint8_t index,
     kinf_hash_init(&h, s->hash_key);
     kinf_hash_add(&h, &index, 1);
     kinf_hash_add(&h, value.ptr, value.len);
-    return (uint32_t)kinf_hash_end(&h);
+    return kinf_hash_end(&h);
 }
 
 static uint32_t bucket_of(const struct kinf_store *s, uint32_t hash)

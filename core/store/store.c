@@ -22,7 +22,7 @@ static uint32_t key_hash(const struct kinf_store *s,
     kinf_hash_add(&h, key[KINF_NAMESPACE].ptr, key[KINF_NAMESPACE].len);
     kinf_hash_add(&h, "/", 1);
     kinf_hash_add(&h, key[KINF_NAME].ptr, key[KINF_NAME].len);
-    return (uint32_t)kinf_hash_end(&h);
+    return kinf_hash_end(&h);
 }
 
 static kinf_idx *bucket_of(const struct kinf_store *s, uint32_t hash)

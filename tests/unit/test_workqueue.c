@@ -472,7 +472,7 @@ static void test_two_keys_of_one_hash_are_two(void **state)
         snprintf(name[0], KEY, "k%u", i % 1000000u);
         kinf_hash_init(&h, f.q.hash_key);
         kinf_hash_add(&h, name[0], strlen(name[0]));
-        all[i] = (struct hashed){ (uint32_t)kinf_hash_end(&h), i };
+        all[i] = (struct hashed){ kinf_hash_end(&h), i };
     }
     qsort(all, MANY, sizeof(*all), by_hash);
     while (pair + 1 < MANY && all[pair].hash != all[pair + 1].hash)
