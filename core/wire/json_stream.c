@@ -97,6 +97,8 @@ enum known {
     (BIT(R_ITEMS) | BIT(R_OBJECT) | BIT(R_LIST_META) | BIT(R_META) |           \
      BIT(F_TYPE) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE) | BIT(F_NAME) |       \
      BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION) | BIT(F_KIND))
+/* Seen, too: an event's "object" is none. */
+#define NO_OBJECT BIT(31)
 /* Of that, what belongs to a list and not to one object. */
 #define OF_LIST                                                                \
     (BIT(R_ITEMS) | BIT(R_LIST_META) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE))
@@ -615,7 +617,7 @@ static void tell_item(struct kinf_json_stream *s)
     struct kinf_item *item = s->item;
     const uint32_t whole = BIT(F_TYPE) | BIT(R_OBJECT);
 
-    if (s->mode == JSON_WATCH && (~s->seen & whole) != 0)
+    if (s->mode == JSON_WATCH && (s->seen & (whole | NO_OBJECT)) != whole)
         s->event = KINF_EVENT_UNKNOWN;
     tell(s, JSON_ITEM);
     item->broken = broken_as(s);
@@ -725,7 +727,7 @@ static bool begin_value(struct kinf_json_stream *s, char c)
         resume(s);
         if (c != '{') {
             s->broken = true;
-            s->seen &= ~BIT(R_OBJECT);
+            s->seen |= NO_OBJECT;
         }
     }
     if (s->partial && c != '{')

@@ -440,6 +440,18 @@ static void test_stream_counts_unknown_events(void **state)
            "ADDED name=b version=1\n  " META("b") "\n");
 }
 
+/* Each begins an object: two in one event would be one too many to read. */
+static void test_stream_gives_up_an_event_with_two_objects(void **state)
+{
+    (void)state;
+    expect(&as_watch,
+           "{'type':'ADDED','object':" META("a") ",'object':" META("a") "}",
+           "JSON");
+    expect(&as_watch, "{'type':'ADDED','object':null,'object':" META("a") "}",
+           "JSON");
+    expect(&as_watch, "{'object':'x','object':null}", "JSON");
+}
+
 static void test_stream_reads_bookmarks(void **state)
 {
     (void)state;
@@ -1425,6 +1437,7 @@ int main(void)
         cmocka_unit_test(test_stream_takes_events_one_after_another),
         cmocka_unit_test(test_stream_takes_an_object_before_its_type),
         cmocka_unit_test(test_stream_counts_unknown_events),
+        cmocka_unit_test(test_stream_gives_up_an_event_with_two_objects),
         cmocka_unit_test(test_stream_reads_bookmarks),
         cmocka_unit_test(test_stream_forgets_an_event_with_the_next),
         cmocka_unit_test(test_stream_reads_a_status),

@@ -38,10 +38,32 @@ static void test_event_without_object_needs_no_place_in_the_queue(void **state)
     fake_end_world(&w);
 }
 
+/* A second one had waited for the first to be taken in, for ever. */
+static void test_event_with_two_objects_does_not_end_the_watching(void **state)
+{
+    static const struct fake_answer script[] = {
+        { "limit=", 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL },
+        { "watch=1", 200, EVENT("ADDED", "null,\"object\":" OBJECT("b", "6")),
+          FAKE_OPEN, NULL },
+        { "resourceVersion=5", 200, EVENT("ADDED", OBJECT("b", "6")), FAKE_OPEN,
+          NULL }
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 3000);
+    assert_int_equal(1, w.errors[-KINF_ERR_JSON]);
+    assert_string_equal("initial a@3 add b@6", fake_shown(&w.handler));
+    fake_end_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_event_without_object_needs_no_place_in_the_queue),
+        cmocka_unit_test(test_event_with_two_objects_does_not_end_the_watching),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
