@@ -5,6 +5,7 @@
 #   make test                 every test; T="unit e2e/test_x" picks suites
 #   make test-long            what takes real minutes
 #   make unit T=test_ring     unit tests alone
+#   make fuzz                 SECONDS=60 for each fuzzer; FUZZ="path" picks
 #   make lib program          $(O)/host/libkinformer.a, $(O)/gateway/kinformer
 #   make install              DESTDIR= PREFIX=
 #   make size ram_report      what core costs
