@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_http_response.c - answers as servers and proxies send them, and broken
  * ones, cut at every byte. */
-#include "feed.h"
-
-#include "wire/http_response.h"
-
-static void tell_head(struct told *told, const struct kinf_http_response *r)
-{
-    tell_number(told, "head", r->status);
-    tell(told, r->keep_alive ? " keep" : " close");
-    tell(told, r->json ? " json" : "");
-    tell(told, r->chunked ? " chunked" : "");
-    if (r->retry_after_s != 0)
-        tell_number(told, "retry", r->retry_after_s);
-    if (r->retry_after_date != 0)
-        tell_number(told, "retry-date", r->retry_after_date);
-    if (r->date != 0)
-        tell_number(told, "date", r->date);
-    tell(told, "\n");
-}
+#include "tell_wire.h"
 
 /* Writes down " head=...", then the body, then how it ended. */
 static void run(void *ctx, struct feeder *f, struct told *told)
@@ -71,13 +54,9 @@ static void expect(const char *input, const char *expected)
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
 #define CHUNKED OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
 
-static void test_response_reads_recorded_answers(void **state)
+static void test_response_reads_a_proxy_s_page(void **state)
 {
     (void)state;
-    feed_stream(run, NULL, "list.http");
-    feed_stream(run, NULL, "watch.http");
-    feed_stream(run, NULL, "forbidden.http");
-    feed_stream(run, NULL, "too-many-requests.http");
     feed_stream(run, NULL, "proxy-html.http");
 }
 
@@ -420,7 +399,7 @@ static void test_response_asks_for_bytes_when_it_has_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_response_reads_recorded_answers),
+        cmocka_unit_test(test_response_reads_a_proxy_s_page),
         cmocka_unit_test(test_response_ends_by_length),
         cmocka_unit_test(test_response_ends_by_chunks),
         cmocka_unit_test(test_response_ends_by_closing),

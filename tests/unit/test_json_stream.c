@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_json_stream.c - lists, watches, single objects and refusals: good, odd,
  * broken, cut, very large; at every split and for sinks of every size. */
-#include "feed.h"
-
-#include "wire/json_stream.h"
+#include "tell_wire.h"
 
 /* ---- the runner --------------------------------------------------------- */
 
@@ -15,93 +13,6 @@ struct how {
     size_t sink_size; /* 0: as large as needed */
     bool quiet;       /* of the kept JSON tell the size only */
 };
-
-static const char *event_name(enum kinf_event event)
-{
-    static const char *const names[] = { "LISTED",  "ADDED",    "MODIFIED",
-                                         "DELETED", "BOOKMARK", "ERROR",
-                                         "UNKNOWN" };
-
-    return names[event];
-}
-
-static void tell_status(struct told *told, const struct kinf_item *item)
-{
-    if (item->http_status != 0)
-        tell_number(told, "status", item->http_status);
-    if (item->retry_after_ms != 0)
-        tell_number(told, "retry", item->retry_after_ms);
-    tell(told, item->version_ahead ? " ahead" : "");
-    tell_span(told, "message", item->message);
-}
-
-static void expect_at(const struct kinf_sink *sink, struct kinf_span text,
-                      kinf_off at)
-{
-    if (text.len == 0)
-        return;
-    assert_true(at > 0 && at + text.len < sink->used);
-    assert_memory_equal(sink->ptr + at, text.ptr, text.len);
-    assert_int_equal(sink->ptr[at - 1], '"');
-    assert_int_equal(sink->ptr[at + text.len], '"');
-}
-
-static void tell_kept(const struct how *how, struct told *told,
-                      const struct kinf_item *item,
-                      const struct kinf_sink *sink)
-{
-    assert_true(sink->used <= sink->size);
-    if (sink->used != sink->wanted) {
-        assert_int_equal(sink->used, sink->size);
-        tell_number(told, "too-big", sink->wanted);
-        tell(told, "\n");
-        return;
-    }
-    if (sink->used <= UINT16_MAX) {
-        expect_at(sink, item->name, item->name_at);
-        expect_at(sink, item->namespace_, item->namespace_at);
-        expect_at(sink, item->uid, item->uid_at);
-        expect_at(sink, item->version, item->version_at);
-    }
-    if (how->quiet) {
-        tell_number(told, "size", sink->wanted);
-    } else {
-        tell(told, "\n  ");
-        told_bytes(told, sink->ptr, sink->used);
-    }
-    tell(told, "\n");
-}
-
-static void tell_item(const struct how *how, struct told *told,
-                      const struct kinf_item *item,
-                      const struct kinf_sink *sink)
-{
-    tell(told, event_name(item->event));
-    if (item->broken != KINF_OK) {
-        tell(told, " ");
-        tell(told, error_name(item->broken));
-    }
-    tell(told, item->key_too_long ? " too-long" : "");
-    tell_span(told, "name", item->name);
-    tell_span(told, "namespace", item->namespace_);
-    tell_span(told, "uid", item->uid);
-    tell_span(told, "version", item->version);
-    tell(told, item->initial_end ? " initial-end" : "");
-    tell_status(told, item);
-    if (item->broken == KINF_OK && item->event <= KINF_EVENT_DELETED)
-        tell_kept(how, told, item, sink);
-    else
-        tell(told, "\n");
-}
-
-static void tell_end(struct told *told, const struct kinf_item *item)
-{
-    tell(told, "end");
-    tell_span(told, "version", item->version);
-    tell_span(told, "continue", item->continue_);
-    tell_status(told, item);
-    tell(told, "\n");
-}
 
 /* Begins are written down only where the event is not what the item says. */
 static void run(void *ctx, struct feeder *f, struct told *told)
@@ -139,7 +50,7 @@ static void run(void *ctx, struct feeder *f, struct told *told)
                 tell(told, event_name(begun));
                 tell(told, " ");
             }
-            tell_item(how, told, &item, &sink);
+            tell_item(how->quiet, told, &item, &sink);
             in_object = false;
             sink = none;
             break;
@@ -257,25 +168,6 @@ static void expect_member(const char *value, bool good)
     expect(&as_single, input, told);
     free(input);
     free(told);
-}
-
-/* ---- streams ------------------------------------------------------------ */
-
-static void test_stream_reads_recorded_bodies(void **state)
-{
-    struct how list = as_list, watch = as_watch, single = as_single,
-               status = as_status;
-
-    (void)state;
-    list.kind = watch.kind = single.kind = KINF_SPAN("ConfigMap");
-    feed_stream(run, &list, "configmaps.list");
-    feed_stream(run, &watch, "configmaps.watch");
-    feed_stream(run, &watch, "streaming-list.watch");
-    feed_stream(run, &watch, "expired.watch");
-    feed_stream(run, &single, "configmap.single");
-    feed_stream(run, &status, "too-large.status");
-    list.kind = KINF_SPAN("Widget");
-    feed_stream(run, &list, "widgets.list");
 }
 
 /* ---- lists -------------------------------------------------------------- */
@@ -1427,7 +1319,6 @@ static void test_stream_tells_the_same_of_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream_reads_recorded_bodies),
         cmocka_unit_test(test_stream_takes_a_list_in_any_order),
         cmocka_unit_test(test_stream_takes_a_list_without_items),
         cmocka_unit_test(test_stream_takes_nothing_else_for_a_list),
