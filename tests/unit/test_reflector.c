@@ -1,22 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_reflector.c - list, watch, resume, list again: what the server sees. */
+/* test_reflector.c - list, watch, watch again: what the server sees. What an
+ * error leads to is in test_recover.c, probes and fetches in test_single.c. */
 #include "fake.h"
 
 static struct fake_world w;
 
+#define WATCH "watch=1"
+#define PAGED "limit="
+static const struct fake_answer list5 = {
+    PAGED, 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL
+};
+
+static void begin(const struct fake_answer *script, size_t count)
+{
+    fake_prepare(&w);
+    w.server.answers = script;
+    w.server.count = count;
+    fake_begin(&w);
+}
+
+/* ---- the ordinary course ------------------------------------------------ */
+
 static void test_a_list_is_followed_by_a_watch_from_its_version(void **state)
 {
     static const struct fake_answer script[] = {
-        { "limit=500", 200, LIST("5", OBJECT("a", "3") "," OBJECT("b", "4")),
+        { PAGED, 200, LIST("5", OBJECT("a", "3") "," OBJECT("b", "4")),
           FAKE_WHOLE, NULL },
         { "resourceVersion=5", 200, EVENT("ADDED", OBJECT("c", "6")),
           FAKE_OPEN, NULL }
     };
 
     (void)state;
-    fake_prepare(&w);
-    FAKE_PLAY(&w.server, script);
-    fake_begin(&w);
+    begin(script, COUNT_OF(script));
     fake_run(&w, 100);
     assert_string_equal("initial a@3 initial b@4 add c@6",
                         fake_shown(&w.handler));
@@ -29,10 +44,477 @@ static void test_a_list_is_followed_by_a_watch_from_its_version(void **state)
     fake_end_world(&w);
 }
 
+static void test_pages_are_one_list_and_its_first_version_counts(void **state)
+{
+    static const struct fake_answer script[] = {
+        { "limit=2", 200, PAGE("5", "t", OBJECT("a", "1")), FAKE_WHOLE, NULL },
+        { "continue=t", 200, PAGE("6", "u", OBJECT("b", "2")), FAKE_WHOLE,
+          NULL },
+        { "continue=u", 200, LIST("7", OBJECT("c", "3")), FAKE_WHOLE, NULL },
+        { "resourceVersion=5", 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.limit = 2;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 100);
+    assert_string_equal("initial a@1 initial b@2 initial c@3",
+                        fake_shown(&w.handler));
+    assert_int_equal(1, fake_status(&w).lists);
+    fake_end_world(&w);
+}
+
+/* A first page may tell no version: the next does. */
+static void test_the_version_of_a_list_may_come_with_a_later_page(void **state)
+{
+    static const struct fake_answer script[] = {
+        { PAGED, 200, "{\"metadata\":{\"continue\":\"t\"},\"items\":[]}",
+          FAKE_WHOLE, NULL },
+        { "continue=t", 200, LIST("7", OBJECT("c", "3")), FAKE_WHOLE, NULL },
+        { "resourceVersion=7", 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    fake_run(&w, 100);
+    assert_int_equal(3, w.server.requests);
+    fake_end_world(&w);
+}
+
+static void test_a_watch_that_lasted_is_followed_by_the_next_at_once(
+    void **state)
+{
+    static const struct fake_answer script[] = {
+        list5,
+        { "resourceVersion=5", 200, BOOKMARK("6"), FAKE_OPEN, NULL },
+        { "resourceVersion=8", 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    for (int i = 0; i < 9; i++) {
+        fake_run(&w, 30000);
+        fake_push(&w.server, BOOKMARK("8"));
+    }
+    fake_run(&w, 29000);
+    fake_finish(&w.server);
+    fake_run(&w, 0);
+    assert_int_equal(3, w.server.requests);
+    assert_int_equal(1, w.server.opens);
+    EXPECT_ERR(KINF_OK, fake_status(&w).last_error);
+    fake_end_world(&w);
+}
+
+/* Our own end of a watch that the server does not end: 30 s after its time. */
+static void test_a_watch_is_ended_when_the_server_does_not(void **state)
+{
+    static const struct fake_answer script[] = {
+        list5,
+        { WATCH, 200, BOOKMARK("6"), FAKE_OPEN, NULL },
+        { "resourceVersion=8", 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    for (int i = 0; i < 11; i++) {
+        fake_run(&w, 29999);
+        assert_int_equal(2, w.server.requests);
+        fake_push(&w.server, BOOKMARK("8"));
+    }
+    fake_run(&w, 11);
+    assert_int_equal(3, w.server.requests);
+    fake_end_world(&w);
+}
+
+static void test_a_watch_lasts_from_once_to_twice_the_configured_time(
+    void **state)
+{
+    static const struct {
+        uint8_t random;
+        const char *seconds;
+    } cases[] = { { 0, "timeoutSeconds=300&" }, { 1, "timeoutSeconds=409&" },
+                  { 0xFF, "timeoutSeconds=495&" } };
+    static const struct fake_answer script[] = {
+        list5, { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        fake_prepare(&w);
+        fake_random = cases[i].random;
+        FAKE_PLAY(&w.server, script);
+        fake_begin(&w);
+        fake_run(&w, 100);
+        assert_non_null(strstr(fake_nth(&w.server, 2), cases[i].seconds));
+        fake_end_world(&w);
+    }
+}
+
+/* A close at once and without an event is as good as an error. */
+static void test_a_short_watch_is_an_error(void **state)
+{
+    static const struct {
+        uint32_t lasted;
+        const char *body;
+        bool told;
+    } cases[] = {
+        { 999, "", true }, { 269999, BOOKMARK("6"), true },
+        { 270000, BOOKMARK("6"), false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct fake_answer script[] = {
+            list5, { WATCH, 200, cases[i].body, FAKE_OPEN, NULL },
+            { WATCH, 200, "", FAKE_OPEN, NULL },
+        };
+
+        begin(script, COUNT_OF(script));
+        fake_run(&w, 0);
+        for (uint32_t ms = cases[i].lasted; ms > 0;) {
+            uint32_t part = ms > 100000 ? 100000 : ms;
+
+            if (ms != cases[i].lasted)
+                fake_push(&w.server, BOOKMARK("6"));
+            fake_run(&w, part);
+            ms -= part;
+        }
+        fake_finish(&w.server);
+        fake_run(&w, 0);
+        assert_int_equal(cases[i].told, w.errors[-KINF_ERR_SHORT_WATCH]);
+        fake_end_world(&w);
+    }
+}
+
+/* ---- what cannot be used ------------------------------------------------ */
+
+#define C100                                                                   \
+    "0123456789012345678901234567890123456789012345678901234567890123456789" \
+    "012345678901234567890123456789"
+
+static void test_a_list_whose_token_or_version_cannot_be_held_is_told(
+    void **state)
+{
+    static const struct {
+        const char *body;
+        int err;
+    } cases[] = {
+        { PAGE("5", C100 C100 C100 C100 C100 C100 C100, ""),
+          KINF_ERR_CONTINUE },
+        { LIST(C100, ""), KINF_ERR_UNREADABLE },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct fake_answer script[] = {
+            { PAGED, 200, cases[i].body, FAKE_WHOLE, NULL },
+        };
+
+        begin(script, COUNT_OF(script));
+        fake_run(&w, 100);
+        assert_int_equal(1, w.errors[-cases[i].err]);
+        assert_false(kinf_informer_synced(&w.inf));
+        assert_int_equal(KINF_INFORMER_BACKOFF, fake_status(&w).phase);
+        fake_end_world(&w);
+    }
+}
+
+/* ---- deadlines ---------------------------------------------------------- */
+
+static void test_each_part_of_an_answer_has_its_deadline(void **state)
+{
+    static const struct {
+        const char *list, *watch;
+        uint32_t ms;
+    } cases[] = {
+        { "{\"items\":[", NULL, CONFIG_KINF_BODY_MS },
+        { "{\"items\":[{\"x\":", NULL, CONFIG_KINF_BODY_MS },
+        { NULL, BOOKMARK("6"), CONFIG_KINF_IDLE_MS },
+        { NULL, BOOKMARK("6") "{\"type\":\"ADDED\",\"object\":{",
+          CONFIG_KINF_OBJECT_MS },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct fake_answer script[] = {
+            cases[i].list != NULL
+                ? (struct fake_answer){ PAGED, 200, cases[i].list, FAKE_OPEN,
+                                        NULL }
+                : list5,
+            { WATCH, 200, cases[i].watch, FAKE_OPEN, NULL },
+        };
+
+        begin(script, COUNT_OF(script));
+        fake_run(&w, cases[i].ms - 1);
+        assert_int_equal(0, w.errors[-KINF_ERR_TIMEOUT]);
+        fake_run(&w, 1);
+        assert_int_equal(1, w.errors[-KINF_ERR_TIMEOUT]);
+        fake_end_world(&w);
+    }
+}
+
+/* Dripping bytes are no progress: an object has an absolute limit. */
+static void test_an_object_that_drips_has_its_limit(void **state)
+{
+    static const struct fake_answer script[] = {
+        list5, { WATCH, 200, "{\"type\":\"ADDED\",\"object\":{\"x\":\"",
+                 FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    for (uint32_t ms = 0; ms < CONFIG_KINF_OBJECT_MS; ms += 1000) {
+        fake_run(&w, 1000 - (ms == 0));
+        fake_push(&w.server, "x");
+    }
+    fake_run(&w, 0);
+    assert_int_equal(0, w.errors[-KINF_ERR_TIMEOUT]);
+    fake_run(&w, 1);
+    assert_int_equal(1, w.errors[-KINF_ERR_TIMEOUT]);
+    fake_end_world(&w);
+}
+
+#define FOUR                                                                   \
+    EVENT("ADDED", OBJECT("b", "6")) EVENT("ADDED", OBJECT("c", "7"))          \
+    EVENT("ADDED", OBJECT("d", "8")) EVENT("ADDED", OBJECT("e", "9"))
+
+/* While a handler is stuck nobody reads: nothing times out, the server is not
+ * asked, and when the handler goes on nothing is missed. */
+static void test_deadlines_stand_still_while_nobody_reads(void **state)
+{
+    static const struct fake_answer script[] = {
+        list5, { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.sizes.fifo = w.informer.sizes.ring = 1;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 0);
+    w.handler.answer = KINF_ERR_AGAIN;
+    fake_push(&w.server, FOUR);
+    fake_run(&w, 3600000);
+    assert_int_equal(0, w.errors[-KINF_ERR_TIMEOUT]);
+    w.handler.answer = KINF_OK;
+    kinf_listener_resume(&w.handler.listener);
+    fake_run(&w, 100);
+    assert_string_equal("initial a@3 add b@6 add c@7 add d@8 add e@9",
+                        fake_shown(&w.handler));
+    assert_int_equal(2, w.server.requests);
+    fake_end_world(&w);
+}
+
+/* ---- one connection by turns -------------------------------------------- */
+
+static struct kinf_informer second;
+static struct kinf_informer_config second_config;
+static struct fake_handler second_handler;
+
+/* A second informer on the session of the first. */
+static void begin_two(const struct fake_answer *script, size_t count)
+{
+    fake_prepare(&w);
+    w.server.answers = script;
+    w.server.count = count;
+    w.idle = true;
+    w.informer.sizes.fifo = w.informer.sizes.ring = 1;
+    fake_begin(&w);
+    memset(&second_handler, 0, sizeof(second_handler));
+    second_config = w.informer;
+    second_config.resource = (struct kinf_resource)KINF_RESOURCE_SECRETS;
+    second_config.memory = malloc(second_config.memory_size);
+    kinf_informer_init(&second, &w.k, &second_config);
+    kinf_listener_add(&second, &second_handler.listener, &fake_events,
+                      &second_handler, KINF_EVERY, 0);
+    kinf_start(&w.k);
+}
+
+static void end_two(void)
+{
+    fake_end_world(&w);
+    free(second_config.memory);
+}
+
+static void test_two_informers_take_turns_on_one_connection(void **state)
+{
+    static const struct fake_answer script[] = {
+        { "configmaps?limit", 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE,
+          NULL },
+        { "secrets?limit", 200, LIST("5", OBJECT("s", "4")), FAKE_WHOLE,
+          NULL },
+        { "configmaps?watch=1&allowWatchBookmarks=true&timeoutSeconds=10&",
+          200, EVENT("ADDED", OBJECT("b", "6")), FAKE_OPEN, NULL },
+        { "secrets?watch=1&allowWatchBookmarks=true&timeoutSeconds=10&", 200,
+          EVENT("ADDED", OBJECT("t", "7")), FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin_two(script, COUNT_OF(script));
+    fake_run(&w, 10000);
+    fake_finish(&w.server); /* its turn is over */
+    fake_run(&w, 100);
+    assert_string_equal("initial a@3 add b@6", fake_shown(&w.handler));
+    assert_string_equal("initial s@4 add t@7", fake_shown(&second_handler));
+    assert_int_equal(1, w.server.opens);
+    end_two();
+}
+
+/* A stuck handler of one costs the other two seconds and a connection. */
+static void test_a_turn_that_is_not_read_on_is_lost(void **state)
+{
+    static const struct fake_answer script[] = {
+        { "configmaps?limit", 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE,
+          NULL },
+        { "secrets?limit", 200, LIST("5", OBJECT("s", "4")), FAKE_WHOLE,
+          NULL },
+        { "configmaps?watch", 200, "", FAKE_OPEN, NULL },
+        { "secrets?watch", 200, EVENT("ADDED", OBJECT("t", "7")), FAKE_OPEN,
+          NULL },
+    };
+
+    (void)state;
+    begin_two(script, COUNT_OF(script));
+    fake_run(&w, 100);
+    w.handler.answer = KINF_ERR_AGAIN;
+    fake_push(&w.server, FOUR);
+    fake_run(&w, CONFIG_KINF_TURN_STUCK_MS - 1);
+    assert_int_equal(0, fake_count(&w.server, "secrets?watch"));
+    fake_run(&w, 1);
+    assert_int_equal(1, fake_count(&w.server, "secrets?watch"));
+    assert_string_equal("initial s@4 add t@7", fake_shown(&second_handler));
+    assert_int_equal(2, w.server.opens);
+    /* Once the handler goes on, the watch comes back and misses nothing. */
+    w.handler.answer = KINF_OK;
+    kinf_listener_resume(&w.handler.listener);
+    fake_run(&w, 10000);
+    fake_finish(&w.server);
+    fake_run(&w, 100);
+    assert_non_null(strstr(fake_nth(&w.server, 5), "configmaps?watch"));
+    end_two();
+}
+
+/* ---- status ------------------------------------------------------------- */
+
+static void test_each_phase_is_told(void **state)
+{
+    static const struct fake_answer script[] = {
+        { PAGED, 200, "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[",
+          FAKE_OPEN, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.idle = true;
+    FAKE_PLAY(&w.server, script);
+    w.server.open_turns = 3;
+    fake_begin(&w);
+    assert_int_equal(KINF_INFORMER_NEW, fake_status(&w).phase);
+    assert_int_equal(UINT32_MAX, fake_status(&w).last_contact_ms);
+    assert_int_equal(UINT32_MAX, fake_status(&w).stale_ms);
+    kinf_start(&w.k);
+    kinf_poll(&w.k);
+    assert_int_equal(KINF_INFORMER_CONNECTING, fake_status(&w).phase);
+    w.server.open_turns = 0;
+    fake_run(&w, 1000);
+    assert_int_equal(KINF_INFORMER_LISTING, fake_status(&w).phase);
+    fake_push(&w.server, OBJECT("a", "3") "]}");
+    fake_finish(&w.server);
+    fake_run(&w, 0);
+    assert_int_equal(KINF_INFORMER_WATCHING, fake_status(&w).phase);
+    assert_int_equal(0, fake_status(&w).stale_ms);
+    fake_run(&w, 1000);
+    assert_int_equal(1000, fake_status(&w).last_contact_ms);
+    fake_cut(&w.server);
+    fake_run(&w, 10);
+    assert_int_equal(KINF_INFORMER_BACKOFF, fake_status(&w).phase);
+    assert_int_equal(1010, fake_status(&w).stale_ms);
+    kinf_informer_stop(&w.inf);
+    assert_int_equal(KINF_INFORMER_STOPPED, fake_status(&w).phase);
+    fake_run(&w, 0);
+    assert_int_equal(KINF_INFORMER_STOPPED, fake_status(&w).phase);
+    fake_end_world(&w);
+}
+
+static void test_a_streaming_list_is_a_phase(void **state)
+{
+    static const struct fake_answer script[] = {
+        { "sendInitialEvents", 200, EVENT("ADDED", OBJECT("a", "3")),
+          FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.streaming = KINF_STREAM_AUTO;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 100);
+    assert_int_equal(KINF_INFORMER_STREAMING, fake_status(&w).phase);
+    assert_false(kinf_informer_synced(&w.inf));
+    fake_end_world(&w);
+}
+
+/* ---- sleeping ----------------------------------------------------------- */
+
+/* Beyond what arrives: at most once a minute, over hours, with bookmarks and
+ * watches as a server has them. */
+static void test_an_idle_watch_wakes_at_most_once_a_minute(void **state)
+{
+    static struct fake_answer script[128];
+    unsigned polls = 0, arrivals = 0, minutes = 6 * 60;
+
+    (void)state;
+    script[0] = list5;
+    for (size_t i = 1; i < COUNT_OF(script); i++)
+        script[i] = (struct fake_answer){ NULL, 200, BOOKMARK("5"), FAKE_OPEN,
+                                          NULL };
+    begin(script, COUNT_OF(script));
+    fake_run(&w, 1000);
+    for (unsigned minute = 0; minute < minutes; minute++) {
+        unsigned requests = w.server.requests;
+
+        polls += fake_run(&w, 60000) - 1; /* the first is ours */
+        if (minute % 5 == 4)
+            fake_finish(&w.server); /* the server ends the watch */
+        else
+            fake_push(&w.server, BOOKMARK("5"));
+        polls += fake_run(&w, 0) - 1;
+        arrivals += 1 + w.server.requests - requests;
+    }
+    assert_true(polls > 0);
+    assert_in_range(polls, 1, minutes + 4 * arrivals);
+    /* Without anything that arrives: */
+    polls = fake_run(&w, 60000) - 1;
+    assert_in_range(polls, 0, 2);
+    fake_end_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_list_is_followed_by_a_watch_from_its_version),
+        cmocka_unit_test(test_pages_are_one_list_and_its_first_version_counts),
+        cmocka_unit_test(
+            test_the_version_of_a_list_may_come_with_a_later_page),
+        cmocka_unit_test(
+            test_a_watch_that_lasted_is_followed_by_the_next_at_once),
+        cmocka_unit_test(test_a_watch_is_ended_when_the_server_does_not),
+        cmocka_unit_test(
+            test_a_watch_lasts_from_once_to_twice_the_configured_time),
+        cmocka_unit_test(test_a_short_watch_is_an_error),
+        cmocka_unit_test(
+            test_a_list_whose_token_or_version_cannot_be_held_is_told),
+        cmocka_unit_test(test_each_part_of_an_answer_has_its_deadline),
+        cmocka_unit_test(test_an_object_that_drips_has_its_limit),
+        cmocka_unit_test(test_deadlines_stand_still_while_nobody_reads),
+        cmocka_unit_test(test_two_informers_take_turns_on_one_connection),
+        cmocka_unit_test(test_a_turn_that_is_not_read_on_is_lost),
+        cmocka_unit_test(test_each_phase_is_told),
+        cmocka_unit_test(test_a_streaming_list_is_a_phase),
+        cmocka_unit_test(test_an_idle_watch_wakes_at_most_once_a_minute),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
