@@ -130,22 +130,19 @@ static bool step_informer(struct kinf_informer *inf)
     const uint32_t events = CONFIG_KINF_POLL_EVENTS;
     const uint32_t entries = CONFIG_KINF_POLL_ENTRIES;
     bool more = kinf_arena_compact(&inf->store, CONFIG_KINF_COMPACT_BYTES);
-    bool received, carried;
+    bool received;
 
     more |= kinf_processor_deliver(inf, events) == events;
     more |= kinf_controller_apply(inf, events, entries);
     more |= kinf_processor_cursors(inf, entries);
     more |= kinf_index_build(&inf->store, entries);
     received = kinf_reflector_step(inf, events);
-    carried = kinf_controller_in_flight(inf);
-    if (carried) {
+    if (kinf_controller_in_flight(inf)) {
         more |= kinf_controller_apply(inf, events, entries);
         more |= kinf_processor_deliver(inf, events) == events;
     }
-    more |= (fifo_len(&inf->fifo) > 0 ||
-             (carried && kinf_reflector_wants_room(inf))) &&
-            !kinf_controller_blocked(inf);
-    more |= arena_wanted(&inf->store);
+    more |= fifo_len(&inf->fifo) > 0 && !kinf_controller_blocked(inf);
+    more |= kinf_reflector_ready(inf) || arena_wanted(&inf->store);
     kinf_processor_note_synced(inf);
     kinf_controller_mark(inf);
     return more || received;

@@ -15,14 +15,10 @@ bool kinf_controller_in_flight(const struct kinf_informer *inf)
     return fifo_len(&inf->fifo) > 0 || inf->processor.undelivered > 0;
 }
 
-/* All rings that are not empty are stuck, and the FIFO, if it holds anything,
- * finds no place in them. */
+/* Some ring has no place, and none gets one by a call that could be made. */
 bool kinf_controller_blocked(const struct kinf_informer *inf)
 {
-    bool held = fifo_len(&inf->fifo) > 0 ? !kinf_processor_room(inf)
-                                         : inf->processor.undelivered > 0;
-
-    return held && kinf_processor_wait(inf) > 0;
+    return !kinf_processor_room(inf) && kinf_processor_wait(inf) > 0;
 }
 
 /* Changes the current record of a key and tells everybody. The old one is held

@@ -409,17 +409,19 @@ static void keep_recent(struct kinf_informer *inf)
     r->awake = true;
 }
 
-bool kinf_reflector_wants_room(const struct kinf_informer *inf)
+bool kinf_reflector_ready(struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
 
-    return r->main.begun || r->aside.begun || r->state == MARK ||
-           r->state == ASK;
+    if (r->state == MARK)
+        return !fifo_full(&inf->fifo);
+    if (r->state == ASK && !r->main.asked)
+        return may_ask(inf);
+    return (r->main.begun || r->aside.begun) && has_room(inf);
 }
 
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
 {
-    const struct kinf_reflector *r = &inf->reflector;
     int main = KINF_OK, aside = KINF_OK;
     uint32_t before = inf->counters.events;
     uint32_t steps = events + 64;
@@ -437,8 +439,7 @@ bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
         }
         aside = kinf_single_step(inf);
     }
-    return main == KINF_OK || aside == KINF_OK ||
-           (r->state == ASK && !r->main.asked && may_ask(inf));
+    return main == KINF_OK || aside == KINF_OK;
 }
 
 static uint32_t read_wait(const struct kinf_informer *inf)

@@ -20,8 +20,8 @@ void kinf_reflector_init(struct kinf_informer *inf);
  * do at once. */
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events);
 
-/* Does it hold back something that came for want of room? */
-bool kinf_reflector_wants_room(const struct kinf_informer *inf);
+/* Has room come for what it held back? */
+bool kinf_reflector_ready(struct kinf_informer *inf);
 
 /* Milliseconds until something is due. */
 uint32_t kinf_reflector_wait(const struct kinf_informer *inf);
