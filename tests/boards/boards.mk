@@ -34,3 +34,27 @@ $(SHORT)/%/.config: boards/%/defconfig tests/boards/short.config \
 	    $(wildcard tests/boards/$*.short) >$@
 endif
 test-built: $(BOARD_IMAGES)
+
+# ---- what a board costs ----------------------------------------------------
+
+ifneq ($(BOARD),linux)
+measure = @O=$(O) $(PYTHON) tests/boards/measure.py $(BOARD)
+
+# Instructions and the painted stack, against a real API server.
+steps: deps-run
+	$(MAKE_AGAIN) apiserver $(FIRMWARE)
+	$(MAKE_AGAIN) FW_NAME=node FW_APP='$(NODE)' $(O)/$(BOARD)/node.elf
+	$(MAKE_AGAIN) FW_NAME=event FW_APP='$(EVENT)' $(O)/$(BOARD)/event.elf
+	$(measure)
+stack: stack_bound steps
+
+# Compares with what is recorded in boards/BOARD/figures, or records it anew.
+figures: size stack
+	@$(PYTHON) boards/figures.py check $(REPORT) boards/$(BOARD)/figures \
+	    --cross $(CROSS)
+record: size stack
+	@$(PYTHON) boards/figures.py record $(REPORT) boards/$(BOARD)/figures \
+	    --cross $(CROSS)
+
+.PHONY: steps stack figures record
+endif
