@@ -28,6 +28,12 @@
 #ifndef CONFIG_KINF_LWIP_DHCP
 #define CONFIG_KINF_LWIP_DHCP 0
 #endif
+#ifndef CONFIG_KINF_LWIP_SNTP
+#define CONFIG_KINF_LWIP_SNTP 0 /* wall time from a server */
+#endif
+#ifndef CONFIG_KINF_LWIP_SNTP_SECONDS
+#define CONFIG_KINF_LWIP_SNTP_SECONDS 3600 /* between two questions */
+#endif
 #ifndef CONFIG_KINF_LWIP_THREAD
 #define CONFIG_KINF_LWIP_THREAD 0 /* lwIP in a thread of its own */
 #endif
@@ -40,9 +46,14 @@
 #define LWIP_ARP 1
 #define LWIP_ICMP 1
 #define LWIP_RAW 0
-#define LWIP_UDP (CONFIG_KINF_LWIP_DNS || CONFIG_KINF_LWIP_DHCP)
+#define LWIP_UDP                                                               \
+    (CONFIG_KINF_LWIP_DNS || CONFIG_KINF_LWIP_DHCP || CONFIG_KINF_LWIP_SNTP)
 #define LWIP_DNS CONFIG_KINF_LWIP_DNS
 #define LWIP_DHCP CONFIG_KINF_LWIP_DHCP
+#define LWIP_DHCP_GET_NTP_SRV (CONFIG_KINF_LWIP_DHCP && CONFIG_KINF_LWIP_SNTP)
+#define LWIP_DHCP_MAX_NTP_SERVERS 1
+#define MEMP_NUM_SYS_TIMEOUT                                                   \
+    (LWIP_NUM_SYS_TIMEOUT_INTERNAL + CONFIG_KINF_LWIP_SNTP)
 #define LWIP_TCP 1
 #define LWIP_TCP_KEEPALIVE 1
 #ifdef KINF_LWIP_STATS /* a test looks at the pools */

@@ -33,7 +33,8 @@ INC_tests_port += $(INC_lwip)
 LWIP_CONTRIB   := $(LWIP_DIR)/contrib/ports/freertos
 LWIP_TESTED    := -DLWIP_NO_UNISTD_H=0 \
     -DKINF_LWIP_OPTS_FILE='"port/lwipopts_test.h"' -Itests \
-    -DCONFIG_KINF_LWIP_DNS=1 -DCONFIG_KINF_LWIP_DHCP=1
+    -DCONFIG_KINF_LWIP_DNS=1 -DCONFIG_KINF_LWIP_DHCP=1 \
+    -DCONFIG_KINF_LWIP_SNTP=1
 
 $(call flavour,unit-lwip,gcc,$(SANITIZE) $(LWIP_TESTED),,firmware)
 $(call flavour,unit-lean,gcc,$(SANITIZE) $(LWIP_TESTED) \
