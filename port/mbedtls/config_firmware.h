@@ -34,11 +34,11 @@
 #ifndef CONFIG_KINF_TLS_BIG_TABLES
 #define CONFIG_KINF_TLS_BIG_TABLES 0 /* 9 KB of flash for quicker SHA */
 #endif
-#ifndef CONFIG_KINF_TLS_MAX_OPS
-#define CONFIG_KINF_TLS_MAX_OPS 250 /* curve operations in one slice */
-#endif
 #ifndef CONFIG_KINF_TLS_1_3
 #define CONFIG_KINF_TLS_1_3 0 /* TLS 1.3 beside 1.2 */
+#endif
+#ifndef CONFIG_KINF_TLS_CHECK_BUILD_TIME
+#define CONFIG_KINF_TLS_CHECK_BUILD_TIME 0 /* the only date without a clock */
 #endif
 
 /* ---- sizes -------------------------------------------------------------- */

@@ -18,6 +18,9 @@ const struct kinf_mbedtls_system *kinf_mbedtls_the_system(void);
  * time; *build is set when it is that of the build. */
 bool kinf_mbedtls_now(int64_t *now_s, bool *build);
 
+/* A chain was valid now. */
+void kinf_mbedtls_note_good(void);
+
 /* Random numbers, in Mbed TLS's shape; p is ignored. */
 int kinf_mbedtls_random(void *p, unsigned char *out, size_t size);
 

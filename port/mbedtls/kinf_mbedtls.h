@@ -22,11 +22,20 @@ extern "C" {
 /* What an open does while platform->wall_s() says KINF_WALL_UNKNOWN. */
 enum kinf_mbedtls_no_clock {
     KINF_MBEDTLS_REFUSE, /* KINF_ERR_NO_CLOCK before a byte is sent */
-    /* Takes built_s for the time: a certificate that ended before the build is
-     * refused, one that ended since is taken. For boards without a clock that
-     * accept this; say so to your users. */
+    /* Takes built_s for the time, or good_s when that is later: a certificate
+     * that ended before is refused, one that ended since is TAKEN, for as long
+     * as the device lives. Whoever has stolen the key of such a certificate can
+     * be our server. For boards without a clock that accept this; say so to
+     * your users. */
     KINF_MBEDTLS_CHECK_BUILD_TIME
 };
+/* What Kconfig's KINF_TLS_CHECK_BUILD_TIME chose; refused by default. */
+#if defined(CONFIG_KINF_TLS_CHECK_BUILD_TIME) &&                               \
+    CONFIG_KINF_TLS_CHECK_BUILD_TIME
+#define KINF_MBEDTLS_NO_CLOCK_DEFAULT KINF_MBEDTLS_CHECK_BUILD_TIME
+#else
+#define KINF_MBEDTLS_NO_CLOCK_DEFAULT KINF_MBEDTLS_REFUSE
+#endif
 
 struct kinf_mbedtls_system {
     const struct kinf_platform *platform;
@@ -35,6 +44,10 @@ struct kinf_mbedtls_system {
     /* Wall time of the build, seconds since 1970. An earlier wall time counts
      * as unknown, whatever its source. 0: any time is believed. */
     int64_t built_s;
+    /* Firmware profile: the last good time, as kinf_mbedtls_good_s gave it
+     * before the restart; 0: none kept. An earlier wall time counts as unknown,
+     * too. (A gateway's clock is its administrator's, who may set it back.) */
+    int64_t good_s;
     enum kinf_mbedtls_no_clock no_clock;
     /* Elliptic curve operations in one slice of a handshake that can be cut
      * (firmware profile, TLS 1.2, ECDSA server). 0: CONFIG_KINF_TLS_MAX_OPS. */
@@ -54,6 +67,11 @@ int kinf_mbedtls_start(const struct kinf_mbedtls_system *system);
  * well in less. More is needed for chains of certificates, a client's
  * certificate, TLS 1.3, and on 64-bit machines. */
 size_t kinf_mbedtls_least_arena(void);
+
+/* The latest wall time at which a server's whole chain was valid, or good_s.
+ * Worth a place in flash now and then: an attacker who answers for the time
+ * server cannot take the clock back behind it. 0: none yet. */
+int64_t kinf_mbedtls_good_s(void);
 
 /* How the arena stands, block headers included, in bytes. */
 struct kinf_mbedtls_arena {

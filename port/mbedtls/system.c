@@ -40,6 +40,7 @@ static struct {
     bool started;
     uint32_t last_ms; /* of the platform's clock, which wraps */
     int64_t wraps_ms;
+    int64_t good_s; /* a chain was valid then */
 } sys;
 
 const struct kinf_mbedtls_system *kinf_mbedtls_the_system(void)
@@ -79,7 +80,8 @@ mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *ctx,
     (void)ctx;
     while (done < size) {
         size_t part = size - done < MBEDTLS_CTR_DRBG_MAX_REQUEST
-                          ? size - done : MBEDTLS_CTR_DRBG_MAX_REQUEST;
+                          ? size - done
+                          : MBEDTLS_CTR_DRBG_MAX_REQUEST;
 
         if (kinf_mbedtls_random(NULL, out + done, part) != 0)
             return PSA_ERROR_INSUFFICIENT_ENTROPY;
@@ -92,20 +94,46 @@ mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *ctx,
 
 /* ---- clock -------------------------------------------------------------- */
 
+/* Before it no true time can lie. */
+static int64_t earliest_s(void)
+{
+    int64_t built_s = sys.system.built_s;
+
+#if !KINF_MBEDTLS_GATEWAY
+    if (sys.good_s > built_s)
+        return sys.good_s;
+#endif
+    return built_s;
+}
+
 bool kinf_mbedtls_now(int64_t *now_s, bool *build)
 {
     const struct kinf_platform *platform = sys.system.platform;
 
     *build = false;
     *now_s = platform->wall_s(platform->ctx);
-    if (*now_s != KINF_WALL_UNKNOWN && *now_s >= sys.system.built_s)
+    if (*now_s != KINF_WALL_UNKNOWN && *now_s >= earliest_s())
         return true;
     if (sys.system.no_clock != KINF_MBEDTLS_CHECK_BUILD_TIME ||
-        sys.system.built_s == 0)
+        earliest_s() == 0)
         return false;
     *build = true;
-    *now_s = sys.system.built_s;
+    *now_s = earliest_s();
     return true;
+}
+
+void kinf_mbedtls_note_good(void)
+{
+    int64_t now_s;
+    bool build;
+
+    if (kinf_mbedtls_now(&now_s, &build) && !build && now_s > sys.good_s)
+        sys.good_s = now_s;
+}
+
+int64_t kinf_mbedtls_good_s(void)
+{
+    return sys.good_s;
 }
 
 /* Mbed TLS asks for the time here; a connection without one never begins. */
@@ -153,8 +181,7 @@ int64_t kinf_mbedtls_seconds(const mbedtls_x509_time *date)
            (int64_t)date->hour * 3600 + (int64_t)date->min * 60 + date->sec;
 }
 
-struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *time,
-                                     struct tm *out)
+struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *time, struct tm *out)
 {
     int64_t seconds = (int64_t)*time % 86400;
     int64_t z = (int64_t)*time / 86400 + 719468;
@@ -215,6 +242,7 @@ int kinf_mbedtls_start(const struct kinf_mbedtls_system *system)
     stop();
     memset(&sys, 0, sizeof(sys));
     sys.system = *system;
+    sys.good_s = system->good_s;
     if (system->arena_size < LEAST_BYTES ||
         !kinf_mbedtls_arena_init(system->arena, system->arena_size))
         return KINF_ERR_NO_MEMORY;
@@ -236,6 +264,5 @@ int kinf_mbedtls_start(const struct kinf_mbedtls_system *system)
 
 failed:
     stop();
-    return kinf_mbedtls_arena_refused() > 0 ? KINF_ERR_NO_MEMORY
-                                            : KINF_ERR_TLS;
+    return kinf_mbedtls_arena_refused() > 0 ? KINF_ERR_NO_MEMORY : KINF_ERR_TLS;
 }

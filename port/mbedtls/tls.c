@@ -256,8 +256,8 @@ static int begin(struct kinf_mbedtls *tls)
         return fail(tls, KINF_ERR_NO_MEMORY, "the TLS arena is exhausted");
     if (!kinf_mbedtls_now(&now_s, &build))
         return fail(tls, KINF_ERR_NO_CLOCK,
-                    "the time is unknown or before the build, so the server's "
-                    "certificate cannot be checked");
+                    "the time is unknown, or before the build or a good one: "
+                    "certificates cannot be checked");
     tls->state = STATE_LOWER;
     return KINF_OK;
 }
@@ -395,6 +395,8 @@ static int finish(struct kinf_mbedtls *tls, struct live *live)
     tls->verified = true;
     tls->reason[0] = '\0';
     tls->resumed = !live->asked;
+    if (live->asked && !live->build_time)
+        kinf_mbedtls_note_good();
     tls->state = STATE_OPEN;
     tls->call = false;
     if (!is_1_3(live)) /* 1.3 sends its ticket later */

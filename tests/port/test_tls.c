@@ -13,10 +13,8 @@ static void good_servers_of_all_kinds(struct rig *rig)
     static const struct {
         const char *cert, *authority;
     } good[] = {
-        { "server-ec", "ca-ec" },
-        { "server-rsa", "ca-rsa" },
-        { "server-rsa4096", "ca-rsa" },
-        { "server-chain", "ca-ec" },
+        { "server-ec", "ca-ec" },       { "server-rsa", "ca-rsa" },
+        { "server-rsa4096", "ca-rsa" }, { "server-chain", "ca-ec" },
         { "server-chain", "bundle" },
 #ifndef KINF_TEST_DER
         { "server-384", "ca-384" },
@@ -92,8 +90,8 @@ static void the_server_name_is_asked_for_in_place_of_the_host(struct rig *rig)
 static void wrong_names_are_refused(struct rig *rig)
 {
     static const char *const names[] = {
-        "other.name", "a.b.wild.test", "wild.test", "127.0.0.2", "::2",
-        "localhost.other", "ocalhost", "127.0.0.1.other",
+        "other.name", "a.b.wild.test",   "wild.test", "127.0.0.2",
+        "::2",        "localhost.other", "ocalhost",  "127.0.0.1.other",
     };
 
     for (size_t i = 0; i < COUNT(names); i++) {
@@ -201,6 +199,66 @@ static void the_builds_time_is_a_choice(struct rig *rig)
     refused(rig, KINF_ERR_EXPIRED, "expired on");
 }
 
+#ifdef KINF_TEST_DER
+/* Firmware: a clock that somebody has set back, whatever its source. */
+static void a_time_before_the_last_good_one_is_refused(struct rig *rig)
+{
+    int64_t now = time(NULL);
+
+    tls_system.built_s = now - 30 * DAY;
+    start(0, "ca-ec");
+    REQUIRE(kinf_mbedtls_good_s() == 0, "good from the start");
+    tls_wall_s = now;
+    serve(rig, "server-ec 1.2 noticket");
+    round_trip(rig);
+    REQUIRE(kinf_mbedtls_good_s() == now, "not noted");
+    tls_wall_s = now - 1;
+    REQUIRE(rig_open(rig) == KINF_ERR_NO_CLOCK, "%s", rig_reason(rig));
+    rig->ops->close(rig->ctx);
+    tls_wall_s = now + 5;
+    round_trip(rig);
+    REQUIRE(kinf_mbedtls_good_s() == now + 5, "not noted");
+
+    tls_system.good_s = kinf_mbedtls_good_s(); /* kept over a restart */
+    start(0, "ca-ec");
+    tls_wall_s = now + 4;
+    REQUIRE(rig_open(rig) == KINF_ERR_NO_CLOCK, "%s", rig_reason(rig));
+    rig->ops->close(rig->ctx);
+    tls_wall_s = now + 6;
+    round_trip(rig);
+}
+
+/* A wrong time is no good time, and neither is that of the build. */
+static void only_a_valid_chain_makes_a_time_good(struct rig *rig)
+{
+    int64_t now = time(NULL);
+
+    start(0, "ca-ec");
+    serve(rig, "server-short 1.2 noticket");
+    tls_wall_s = now + 2 * DAY;
+    refused(rig, KINF_ERR_EXPIRED, "expired on");
+    REQUIRE(kinf_mbedtls_good_s() == 0, "noted");
+    tls_wall_s = KINF_WALL_UNKNOWN;
+    tls_system.built_s = now - 3600;
+    tls_system.no_clock = KINF_MBEDTLS_CHECK_BUILD_TIME;
+    start(0, "ca-ec");
+    round_trip(rig);
+    REQUIRE(kinf_mbedtls_good_s() == 0, "the build's time was noted");
+    /* Without a clock the last good time is the better one to check against. */
+    tls_system.good_s = now + 2 * DAY;
+    start(0, "ca-ec");
+    serve(rig, "server-short 1.2 noticket");
+    refused(rig, KINF_ERR_EXPIRED, "expired on");
+}
+
+static void dates_are_refused_without_a_clock_by_default(struct rig *rig)
+{
+    (void)rig;
+    REQUIRE((int)KINF_MBEDTLS_NO_CLOCK_DEFAULT == KINF_MBEDTLS_REFUSE,
+            "the default is lax");
+}
+#endif
+
 /* ---- long steps --------------------------------------------------------- */
 
 static unsigned long_steps;
@@ -225,12 +283,14 @@ static void steps_that_cannot_be_cut_are_announced(struct rig *rig)
     long_steps = 0;
     serve(rig, "server-ec 1.2");
     (void)round_trip(rig);
-    REQUIRE(long_steps == 0, "told %u times of steps that are cut",
-            long_steps);
+    REQUIRE(long_steps == 0, "told %u times of steps that are cut", long_steps);
 #endif
 }
 
-#define CHECK(name) { #name, name, 120 }
+#define CHECK(name)                                                            \
+    {                                                                          \
+#name, name, 120                                                       \
+    }
 static const struct check checks[] = {
     CHECK(good_servers_of_all_kinds),
     CHECK(names_and_addresses_that_the_certificate_has),
@@ -244,6 +304,11 @@ static const struct check checks[] = {
     CHECK(who_is_not_trusted_is_not_called_expired),
     CHECK(unknown_time_is_refused_before_a_byte),
     CHECK(the_builds_time_is_a_choice),
+#ifdef KINF_TEST_DER
+    CHECK(a_time_before_the_last_good_one_is_refused),
+    CHECK(only_a_valid_chain_makes_a_time_good),
+    CHECK(dates_are_refused_without_a_clock_by_default),
+#endif
     CHECK(steps_that_cannot_be_cut_are_announced),
 };
 
