@@ -17,8 +17,7 @@ static inline bool span_equal(struct kinf_span a, struct kinf_span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* The texts of an identity as an array: name, namespace, uid, version. Those of
- * an item and of an object lie side by side. */
+/* The texts of an identity as an array: name, namespace, uid, version. */
 static inline struct kinf_span *texts_of(struct kinf_object *object)
 {
     return (struct kinf_span *)(void *)object;
@@ -26,17 +25,13 @@ static inline struct kinf_span *texts_of(struct kinf_object *object)
 
 static inline const struct kinf_span *item_texts(const struct kinf_item *item)
 {
-    const char *at = (const char *)item + offsetof(struct kinf_item, name);
-
-    return (const struct kinf_span *)(const void *)at;
+    return item->identity;
 }
 
 /* Where the same texts stand in the sink. */
 static inline const kinf_off *item_places(const struct kinf_item *item)
 {
-    const char *at = (const char *)item + offsetof(struct kinf_item, name_at);
-
-    return (const kinf_off *)(const void *)at;
+    return item->identity_at;
 }
 
 /* Are two texts in a row equal, such as name and namespace: a key? */
@@ -47,10 +42,18 @@ static inline bool same_state(struct kinf_object *object,
                               const struct kinf_item *item)
 {
     return kinf_texts_equal(texts_of(object) + KINF_UID,
-                            item_texts(item) + KINF_UID);
+                            item->identity + KINF_UID);
 }
 
 /* Writes a number in decimal at the end of buf and returns where it begins. */
 struct kinf_span kinf_decimal(uint32_t number, char buf[11]);
+
+/* Reads digits alone. Returns false, and leaves *out alone, on anything else
+ * and beyond 32 bits. */
+bool kinf_read_decimal(const char *text, uint32_t *out);
+
+/* Which of the words a text is, from 1 on; 0: none. Every word ends in NUL, and
+ * an empty one ends them all. */
+unsigned kinf_find_word(const char *text, const char *words);
 
 #endif

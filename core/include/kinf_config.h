@@ -85,6 +85,9 @@
 #ifndef CONFIG_KINF_HTTP_HEADERS_BYTES
 #define CONFIG_KINF_HTTP_HEADERS_BYTES 16384 /* whole header section */
 #endif
+#ifndef CONFIG_KINF_HTTP_DATE
+#define CONFIG_KINF_HTTP_DATE 1 /* Retry-After may be a date */
+#endif
 #ifndef CONFIG_KINF_LIST_LIMIT
 #define CONFIG_KINF_LIST_LIMIT 500 /* objects a page; 0: no paging */
 #endif

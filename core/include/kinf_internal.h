@@ -236,7 +236,7 @@ struct kinf_session {
     uint32_t deadline_ms;
     const struct kinf_lease *owner;
     struct kinf_lease *line;
-    struct kinf_span token;
+    const char *template_;     /* of the request, to send it again */
     uint64_t bytes;
     struct kinf_get *gets;
     void (*get_step)(struct kinf_session *session);
@@ -258,7 +258,6 @@ struct kinf_list_watch {
     const struct kinf_request *request;
     uint8_t state;
     uint16_t words_len;
-    char port[11], limit[11], timeout[11];
     char words[CONFIG_KINF_MESSAGE_BYTES]; /* start of a body that is no JSON */
 };
 

@@ -527,7 +527,6 @@ struct kinf_get {
     struct kinf_lease lease;
     int status;
     uint32_t progress_ms;
-    char port[11];
     bool sent;
 };
 void kinf_session_get(struct kinf_session *session, struct kinf_get *get);
@@ -743,6 +742,7 @@ struct kinf_script {
     size_t at; /* steps played so far */
     struct kinf_json_stream json;
     size_t offset;
+    uint8_t mode;
     bool busy, open;
 };
 extern const struct kinf_list_watch_ops kinf_script_ops;

@@ -22,15 +22,16 @@ static void finish(struct kinf_session *s, int err, struct kinf_span message)
 
 static int send_get(struct kinf_session *s, struct kinf_get *get)
 {
-    struct kinf_span accept = get->accept;
+    struct kinf_http_request *q = &s->u.request;
 
-    if (accept.len == 0)
-        accept = KINF_SPAN("application/json");
     get->sent = true;
     get->progress_ms = s->k->now_ms;
     kinf_session_begin(s);
-    kinf_http_request_add(&s->u.request, get->path, KINF_PART_PLAIN);
-    return kinf_session_start(s, accept, get->port);
+    *http_value(q, 'o') = get->path;
+    *http_value(q, 'a') = get->accept;
+    if (get->accept.len == 0)
+        *http_value(q, 'a') = KINF_SPAN("application/json");
+    return kinf_session_start(s, KINF_SESSION_GET("%o"));
 }
 
 static int take_head(struct kinf_session *s, struct kinf_get *get)

@@ -21,116 +21,88 @@ void kinf_list_watch_init(struct kinf_list_watch *lw,
                           const struct kinf_config *server,
                           struct kinf_session *session)
 {
-    *lw = (struct kinf_list_watch){ .config = config, .server = server,
+    *lw = (struct kinf_list_watch){ .config = config,
+                                    .server = server,
                                     .session = session };
 }
 
 /* ---- the request -------------------------------------------------------- */
 
-static void add(struct kinf_list_watch *lw, struct kinf_span text)
+/* "/api/v1" or "/apis/group/version", then as far as they are given
+ * "/namespaces/namespace", "/plural" and "/name", then the parameters that have
+ * a value. */
+static const char request_text[] = KINF_SESSION_GET(
+    "/api%-s/%g/%v/namespaces/%S/%r/%O?limit=%l&continue=%K"
+    "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%w&resourceVersion=%X"
+    "&sendInitialEvents=%e&resourceVersionMatch=%m&labelSelector=%T"
+    "&fieldSelector=%F");
+
+static void set_list(struct kinf_http_request *v, const struct kinf_request *q)
 {
-    kinf_http_request_add(&lw->session->u.request, text, KINF_PART_PLAIN);
+    *http_value(v, 'l') = kinf_decimal(q->limit, v->number);
+    if (q->continue_.len > 0)
+        *http_value(v, 'k') = q->continue_;
+    else
+        *http_value(v, 'x') = q->version;
+    if (http_value(v, 'x')->len > 0)
+        *http_value(v, 'm') = KINF_SPAN("NotOlderThan");
 }
 
-/* Adds "/api/v1" or "/apis/group/version", then as far as they are given
- * "/namespaces/namespace", "/plural" and "/name". */
-static void add_path(struct kinf_list_watch *lw, struct kinf_span space,
-                     struct kinf_span name)
+static void set_watch(struct kinf_http_request *v, const struct kinf_request *q)
 {
-    const struct kinf_resource *r = &lw->config->resource;
-    struct kinf_http_request *q = &lw->session->u.request;
-
-    if (r->group.len > 0) {
-        add(lw, KINF_SPAN("/apis/"));
-        add(lw, r->group);
-        add(lw, KINF_SPAN("/"));
-    } else {
-        add(lw, KINF_SPAN("/api/"));
-    }
-    add(lw, r->version);
-    if (space.len > 0) {
-        add(lw, KINF_SPAN("/namespaces/"));
-        kinf_http_request_add(q, space, KINF_PART_ENCODED);
-    }
-    add(lw, KINF_SPAN("/"));
-    add(lw, r->plural);
-    if (name.len > 0) {
-        add(lw, KINF_SPAN("/"));
-        kinf_http_request_add(q, name, KINF_PART_ENCODED);
+    *http_value(v, 'w') = kinf_decimal(q->timeout_seconds, v->number);
+    *http_value(v, 'x') = q->version;
+    if (q->type == KINF_REQUEST_STREAM) {
+        *http_value(v, 'm') = KINF_SPAN("NotOlderThan");
+        *http_value(v, 'e') = KINF_SPAN("true");
     }
 }
 
-/* Adds a parameter if it has a value. */
-static void add_query(struct kinf_list_watch *lw, struct kinf_span name,
-                      struct kinf_span value)
+static bool is_list(enum kinf_request_type type)
 {
-    if (value.len == 0)
+    return type == KINF_REQUEST_LIST || type == KINF_REQUEST_PROBE;
+}
+
+static void set_accept(struct kinf_http_request *v,
+                       const struct kinf_request *q,
+                       const struct kinf_informer_config *c)
+{
+    struct kinf_span as = KINF_SPAN("PartialObjectMetadataList");
+
+    *http_value(v, 'a') = KINF_SPAN("application/json");
+    if (q->type != KINF_REQUEST_PROBE && !c->metadata_only)
         return;
-    add(lw, name);
-    kinf_http_request_add(&lw->session->u.request, value, KINF_PART_ENCODED);
-}
-
-static void add_selectors(struct kinf_list_watch *lw)
-{
-    add_query(lw, KINF_SPAN("&labelSelector="), lw->config->label_selector);
-    add_query(lw, KINF_SPAN("&fieldSelector="), lw->config->field_selector);
-}
-
-static void add_list(struct kinf_list_watch *lw)
-{
-    const struct kinf_request *q = lw->request;
-
-    add(lw, KINF_SPAN("?limit="));
-    add(lw, kinf_decimal(q->limit, lw->limit));
-    if (q->continue_.len > 0) {
-        add_query(lw, KINF_SPAN("&continue="), q->continue_);
-    } else if (q->version.len > 0) {
-        add_query(lw, KINF_SPAN("&resourceVersion="), q->version);
-        add(lw, KINF_SPAN("&resourceVersionMatch=NotOlderThan"));
-    }
-    add_selectors(lw);
-}
-
-static void add_watch(struct kinf_list_watch *lw)
-{
-    const struct kinf_request *q = lw->request;
-
-    add(lw, KINF_SPAN("?watch=1&allowWatchBookmarks=true&timeoutSeconds="));
-    add(lw, kinf_decimal(q->timeout_seconds, lw->timeout));
-    add_query(lw, KINF_SPAN("&resourceVersion="), q->version);
-    if (q->type == KINF_REQUEST_STREAM)
-        add(lw, KINF_SPAN("&sendInitialEvents=true"
-                          "&resourceVersionMatch=NotOlderThan"));
-    add_selectors(lw);
-}
-
-#define AS(kind) "application/json;as=" kind ";g=meta.k8s.io;v=v1"
-static struct kinf_span accept_for(const struct kinf_list_watch *lw)
-{
-    enum kinf_request_type type = lw->request->type;
-
-    if (type != KINF_REQUEST_PROBE && !lw->config->metadata_only)
-        return KINF_SPAN("application/json");
-    if (type == KINF_REQUEST_PROBE || type == KINF_REQUEST_LIST)
-        return KINF_SPAN(AS("PartialObjectMetadataList") ",application/json");
-    return KINF_SPAN(AS("PartialObjectMetadata") ",application/json");
+    *http_value(v, 'c') = KINF_SPAN("v1");
+    *http_value(v, 'd') = *http_value(v, 'a');
+    if (!is_list(q->type))
+        as.len -= strlen("List");
+    *http_value(v, 'b') = as;
 }
 
 static int send_request(struct kinf_list_watch *lw)
 {
+    const struct kinf_informer_config *c = lw->config;
     const struct kinf_request *q = lw->request;
-    struct kinf_span none = { NULL, 0 };
+    struct kinf_http_request *v = &lw->session->u.request;
 
     kinf_session_begin(lw->session);
-    if (q->type == KINF_REQUEST_GET)
-        add_path(lw, q->namespace_, q->name);
-    else
-        add_path(lw, lw->config->namespace_, none);
-    if (q->type == KINF_REQUEST_LIST || q->type == KINF_REQUEST_PROBE)
-        add_list(lw);
-    else if (q->type != KINF_REQUEST_GET)
-        add_watch(lw);
-    return kinf_session_start(lw->session, accept_for(lw), lw->port);
+    *http_value(v, 'g') = c->resource.group;
+    *http_value(v, 'v') = c->resource.version;
+    *http_value(v, 'r') = c->resource.plural;
+    if (q->type == KINF_REQUEST_GET) {
+        *http_value(v, 's') = q->namespace_;
+        *http_value(v, 'o') = q->name;
+    } else {
+        *http_value(v, 's') = c->namespace_;
+        *http_value(v, 't') = c->label_selector;
+        *http_value(v, 'f') = c->field_selector;
+        if (is_list(q->type))
+            set_list(v, q);
+        else
+            set_watch(v, q);
+    }
+    set_accept(v, q, c);
+    return kinf_session_start(lw->session, request_text);
 }
 
 static int request(void *ctx, const struct kinf_request *q)
@@ -164,27 +136,28 @@ static enum json_mode mode_of(enum kinf_request_type type)
     }
 }
 
-static void read_json(struct kinf_list_watch *lw, enum json_mode mode)
+static void read_json(struct kinf_list_watch *lw, enum json_mode mode,
+                      struct kinf_sink *sink, struct kinf_item *item)
 {
     const struct kinf_informer_config *c = lw->config;
-    struct kinf_span kind = c->metadata_only ? (struct kinf_span){ NULL, 0 }
-                                             : c->resource.kind;
+    struct kinf_json_stream *s = &lw->session->u.answer.json;
 
-    if (lw->request->type == KINF_REQUEST_PROBE)
-        kind.len = 0;
-    kinf_json_stream_init(&lw->session->u.answer.json, mode, c->keep,
-                          c->keep_count, kind);
+    kinf_json_stream_init(s, mode, sink, item);
+    json_stream_keep(s, c->keep, c->keep_count);
+    if (!c->metadata_only && lw->request->type != KINF_REQUEST_PROBE)
+        s->kind = c->resource.kind;
 }
 
 /* The head has come. Returns KINF_SOURCE_OPEN, KINF_OK to read on, or why the
  * answer is of no use. */
-static int take_head(struct kinf_list_watch *lw, struct kinf_item *item)
+static int take_head(struct kinf_list_watch *lw, struct kinf_sink *sink,
+                     struct kinf_item *item)
 {
     const struct kinf_http_response *r = &lw->session->u.answer.response;
 
     *item = (struct kinf_item){ .http_status = r->status };
     if (r->status == 200 && r->json) {
-        read_json(lw, mode_of(lw->request->type));
+        read_json(lw, mode_of(lw->request->type), sink, item);
         lw->state = ANSWER;
         return KINF_SOURCE_OPEN;
     }
@@ -193,7 +166,7 @@ static int take_head(struct kinf_list_watch *lw, struct kinf_item *item)
         return KINF_ERR_REDIRECT;
     lw->state = r->json ? REFUSAL : WORDS;
     if (r->json)
-        read_json(lw, JSON_STATUS);
+        read_json(lw, JSON_STATUS, sink, item);
     return KINF_OK;
 }
 
@@ -220,48 +193,38 @@ static void keep_words(struct kinf_list_watch *lw, struct kinf_span body,
 
 /* Takes body bytes through the JSON stream. */
 static int take_json(struct kinf_list_watch *lw, struct kinf_span body,
-                     struct kinf_sink *sink, struct kinf_item *item)
+                     struct kinf_item *item)
 {
     int status = lw->session->u.answer.response.status;
-    uint32_t retry_ms = item->retry_after_ms;
-    struct kinf_sink nobody = { .ptr = NULL };
     size_t used = 0;
     int event = kinf_json_stream_feed(&lw->session->u.answer.json, body.ptr,
-                                      body.len, &used,
-                                      lw->state == ANSWER ? sink : &nobody,
-                                      item);
+                                      body.len, &used);
 
     kinf_session_consume(lw->session, used);
-    if (lw->state == REFUSAL) {
+    if (event == JSON_END)
+        lw->state = TAIL;
+    if (lw->state == REFUSAL || status != 200)
         item->http_status = status;
-        if (item->retry_after_ms == 0)
-            item->retry_after_ms = retry_ms;
-        lw->state = event == JSON_END ? TAIL : REFUSAL;
-        return event < 0 && event != KINF_ERR_AGAIN ? refused(lw, item)
-                                                    : KINF_OK;
-    }
     switch (event) {
     case JSON_BEGIN:
         return KINF_SOURCE_BEGIN;
     case JSON_ITEM:
         return KINF_SOURCE_ITEM;
     case JSON_END:
-        lw->state = TAIL;
-        return KINF_OK;
     case KINF_ERR_AGAIN:
         return KINF_OK;
     default:
-        return event;
+        return lw->state == REFUSAL ? refused(lw, item) : event;
     }
 }
 
 static int take_body(struct kinf_list_watch *lw, struct kinf_span body,
-                     struct kinf_sink *sink, struct kinf_item *item)
+                     struct kinf_item *item)
 {
     switch (lw->state) {
     case ANSWER:
     case REFUSAL:
-        return take_json(lw, body, sink, item);
+        return take_json(lw, body, item);
     case WORDS:
         keep_words(lw, body, item);
         break;
@@ -305,9 +268,9 @@ static int next(void *ctx, uint32_t now_ms, struct kinf_sink *sink,
         int event = kinf_session_next(lw->session, &body);
 
         if (event == SESSION_HEAD)
-            result = take_head(lw, item);
+            result = take_head(lw, sink, item);
         else if (event == SESSION_BODY)
-            result = take_body(lw, body, sink, item);
+            result = take_body(lw, body, item);
         else if (event == SESSION_END)
             result = take_end(lw, item);
         else if (lw->state >= REFUSAL && event != KINF_ERR_AGAIN)

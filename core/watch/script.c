@@ -44,7 +44,6 @@ static bool answers(const struct kinf_script *s, enum kinf_request_type type)
 
 static int request(void *ctx, const struct kinf_request *request)
 {
-    static const struct kinf_span all = { NULL, 0 };
     struct kinf_script *s = ctx;
     enum kinf_request_type type = request->type;
 
@@ -60,7 +59,7 @@ static int request(void *ctx, const struct kinf_request *request)
     } else {
         s->offset = is_watch(type) ? NO_STREAM : REFUSED;
     }
-    kinf_json_stream_init(&s->json, mode_of(type), NULL, 0, all);
+    s->mode = (uint8_t)mode_of(type);
     s->busy = true;
     s->open = false;
     return KINF_OK;
@@ -93,8 +92,7 @@ static int end_step(struct kinf_script *s)
 }
 
 /* Plays a piece. Returns KINF_OK to go on, or what there is to report. */
-static int play(struct kinf_script *s, struct kinf_sink *sink,
-                struct kinf_item *item)
+static int play(struct kinf_script *s)
 {
     struct kinf_span piece = span_of(NULL, 0);
     size_t used = 0;
@@ -110,8 +108,7 @@ static int play(struct kinf_script *s, struct kinf_sink *sink,
         piece = piece_of(s);
     if (piece.len == 0)
         return end_step(s);
-    event = kinf_json_stream_feed(&s->json, piece.ptr, piece.len, &used, sink,
-                                  item);
+    event = kinf_json_stream_feed(&s->json, piece.ptr, piece.len, &used);
     s->offset += used;
     switch (event) {
     case JSON_BEGIN:
@@ -150,11 +147,12 @@ static int next(void *ctx, uint32_t now_ms, struct kinf_sink *sink,
         return KINF_ERR_NO_STREAM;
     if (!s->open && !fails_at_once(s)) {
         *item = (struct kinf_item){ .http_status = 200 };
+        kinf_json_stream_init(&s->json, (enum json_mode)s->mode, sink, item);
         s->open = true;
         return KINF_SOURCE_OPEN;
     }
     while (result == KINF_OK)
-        result = play(s, sink, item);
+        result = play(s);
     return result;
 }
 

@@ -19,8 +19,9 @@ void kinf_session_init(struct kinf_session *s, struct kinf *k,
     struct kinf_session **end = &k->sessions;
 
     KINF_ASSERT(size >= 256);
-    *s = (struct kinf_session){ .k = k, .ops = ops, .ctx = ctx, .buf = buffer,
-                                .size = size };
+    *s = (struct kinf_session){
+        .k = k, .ops = ops, .ctx = ctx, .buf = buffer, .size = size
+    };
     while (*end != NULL)
         end = &(*end)->next;
     *end = s;
@@ -73,36 +74,32 @@ void kinf_session_release(struct kinf_session *s, struct kinf_lease *lease)
 
 /* ---- request ------------------------------------------------------------ */
 
-static void add(struct kinf_session *s, struct kinf_span text)
-{
-    kinf_http_request_add(&s->u.request, text, KINF_PART_PLAIN);
-}
-
 void kinf_session_begin(struct kinf_session *s)
 {
     kinf_http_request_init(&s->u.request);
-    add(s, KINF_SPAN("GET "));
-    add(s, s->k->config->path_prefix);
 }
 
 static bool has_line_break(struct kinf_span text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
+    for (; text.len > 0; text.ptr++, text.len--)
+        if ((unsigned char)*text.ptr < 0x20 || *text.ptr == 0x7F)
             return true;
     return false;
 }
 
-static void add_host(struct kinf_session *s, char port[11])
+/* Where requests go and who sends them. */
+static void set_values(struct kinf_http_request *q, const struct kinf_config *c)
 {
-    const struct kinf_config *c = s->k->config;
-    bool v6 = c->host.len > 0 && memchr(c->host.ptr, ':', c->host.len) != NULL;
-
-    add(s, v6 ? KINF_SPAN(" HTTP/1.1\r\nHost: [")
-              : KINF_SPAN(" HTTP/1.1\r\nHost: "));
-    add(s, c->host);
-    add(s, v6 ? KINF_SPAN("]:") : KINF_SPAN(":"));
-    add(s, kinf_decimal(c->port, port));
+    *http_value(q, 'p') = c->path_prefix;
+    *http_value(q, 'h') = c->host;
+    if (memchr(c->host.ptr, ':', c->host.len) != NULL) { /* IPv6 */
+        *http_value(q, 'i') = KINF_SPAN("[");
+        *http_value(q, 'j') = KINF_SPAN("]");
+    }
+    *http_value(q, 'n') = kinf_decimal(c->port, q->port);
+    *http_value(q, 'u') = c->user_agent;
+    if (c->user_agent.len == 0)
+        *http_value(q, 'u') = KINF_SPAN("kinformer/" KINF_VERSION);
 }
 
 static void set_deadline(struct kinf_session *s, uint32_t ms)
@@ -117,35 +114,31 @@ static void start_sending(struct kinf_session *s)
     set_deadline(s, CONFIG_KINF_SEND_MS);
 }
 
-int kinf_session_start(struct kinf_session *s, struct kinf_span accept,
-                       char port[11])
+static void start_opening(struct kinf_session *s)
 {
-    const struct kinf_config *c = s->k->config;
-    struct kinf_span agent = c->user_agent;
-
-    s->token = (struct kinf_span){ NULL, 0 };
-    if (c->credentials.token != NULL)
-        s->token = c->credentials.token(c->credentials.ctx, s->refused);
-    if (has_line_break(s->token))
-        return KINF_ERR_CREDENTIALS;
-    add_host(s, port);
-    add(s, KINF_SPAN("\r\nUser-Agent: "));
-    add(s, agent.len > 0 ? agent : KINF_SPAN("kinformer/" KINF_VERSION));
-    add(s, KINF_SPAN("\r\nAccept: "));
-    add(s, accept);
-    if (s->token.len > 0) {
-        add(s, KINF_SPAN("\r\nAuthorization: Bearer "));
-        kinf_http_request_add(&s->u.request, s->token, KINF_PART_SECRET);
-    }
-    add(s, KINF_SPAN("\r\n\r\n"));
-    if (s->open) {
-        s->reused = true;
-        start_sending(s);
-        return KINF_OK;
-    }
     s->reused = false;
     s->state = OPENING;
     s->phase = KINF_PHASE_CLOSED;
+}
+
+int kinf_session_start(struct kinf_session *s, const char *template_)
+{
+    const struct kinf_config *c = s->k->config;
+    struct kinf_http_request *q = &s->u.request;
+
+    if (c->credentials.token != NULL)
+        q->secret = c->credentials.token(c->credentials.ctx, s->refused);
+    if (has_line_break(q->secret))
+        return KINF_ERR_CREDENTIALS;
+    set_values(q, c);
+    kinf_http_request_start(q, template_);
+    s->template_ = template_;
+    if (s->open) {
+        s->reused = true;
+        start_sending(s);
+    } else {
+        start_opening(s);
+    }
     return KINF_OK;
 }
 
@@ -209,7 +202,7 @@ static int step_opening(struct kinf_session *s)
         }
         return again(s);
     }
-    if (s->token.len > 0 && !status.verified)
+    if (s->u.request.secret.len > 0 && !status.verified)
         return KINF_ERR_NOT_TRUSTED;
     s->open = true;
     start_sending(s);
@@ -228,26 +221,25 @@ static int send_some(struct kinf_session *s, const char *data, size_t size)
 
 static int step_sending(struct kinf_session *s)
 {
-    struct kinf_span secret;
+    struct kinf_http_request *q = &s->u.request;
     int sent;
 
     if (s->from == s->to) {
         s->from = 0;
-        s->to = kinf_http_request_fill(&s->u.request, s->buf, s->size);
+        s->to = kinf_http_request_fill(q, s->buf, s->size);
     }
     if (s->from < s->to) {
         sent = send_some(s, s->buf + s->from, s->to - s->from);
-        s->from += sent > 0 ? (size_t)sent : 0;
-    } else if (kinf_http_request_done(&s->u.request)) {
-        s->from = s->to = 0;
+        if (sent > 0)
+            s->from += (size_t)sent;
+    } else if (http_secret_next(q)) {
+        sent = send_some(s, q->rest.ptr, q->rest.len);
+        if (sent > 0)
+            http_secret_sent(q, (size_t)sent);
+    } else {
         s->state = AWAIT;
         set_deadline(s, CONFIG_KINF_HEADERS_MS);
         return KINF_OK;
-    } else {
-        secret = kinf_http_request_secret(&s->u.request);
-        sent = send_some(s, secret.ptr, secret.len);
-        if (sent > 0)
-            kinf_http_request_sent(&s->u.request, (size_t)sent);
     }
     if (sent == KINF_ERR_AGAIN)
         return again(s);
@@ -360,11 +352,8 @@ static int step(struct kinf_session *s, struct kinf_span *body)
 static void reopen(struct kinf_session *s)
 {
     kinf_session_close(s);
-    s->reused = false;
-    s->u.request.part = 0; /* from its beginning */
-    s->u.request.at = 0;
-    s->state = OPENING;
-    s->phase = KINF_PHASE_CLOSED;
+    kinf_http_request_start(&s->u.request, s->template_);
+    start_opening(s);
 }
 
 int kinf_session_next(struct kinf_session *s, struct kinf_span *body)
@@ -378,8 +367,7 @@ int kinf_session_next(struct kinf_session *s, struct kinf_span *body)
         }
         event = step(s, body);
         if (s->reused && (s->state == SENDING || s->state == AWAIT) &&
-            event < 0 && event != KINF_ERR_AGAIN &&
-            event != KINF_ERR_TIMEOUT) {
+            event < 0 && event != KINF_ERR_AGAIN && event != KINF_ERR_TIMEOUT) {
             reopen(s);
             event = KINF_OK;
         }
@@ -391,27 +379,19 @@ int kinf_session_next(struct kinf_session *s, struct kinf_span *body)
 
 int kinf_status_error(int http_status, bool version_ahead)
 {
+    static const struct {
+        uint16_t status;
+        int8_t error;
+    } errors[] = { { 400, KINF_ERR_INVALID },   { 401, KINF_ERR_AUTH },
+                   { 403, KINF_ERR_FORBIDDEN }, { 404, KINF_ERR_NO_RESOURCE },
+                   { 405, KINF_ERR_METHOD },    { 410, KINF_ERR_GONE },
+                   { 422, KINF_ERR_INVALID },   { 429, KINF_ERR_BUSY } };
+
     if (version_ahead)
         return KINF_ERR_VERSION_AHEAD;
-    switch (http_status) {
-    case 400:
-    case 422:
-        return KINF_ERR_INVALID;
-    case 401:
-        return KINF_ERR_AUTH;
-    case 403:
-        return KINF_ERR_FORBIDDEN;
-    case 404:
-        return KINF_ERR_NO_RESOURCE;
-    case 405:
-        return KINF_ERR_METHOD;
-    case 410:
-        return KINF_ERR_GONE;
-    case 429:
-        return KINF_ERR_BUSY;
-    default:
-        break;
-    }
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (errors[i].status == http_status)
+            return errors[i].error;
     if (http_status >= 500)
         return KINF_ERR_SERVER;
     return http_status / 100 == 3 ? KINF_ERR_REDIRECT : KINF_ERR_HTTP_STATUS;
@@ -420,17 +400,20 @@ int kinf_status_error(int http_status, bool version_ahead)
 uint32_t kinf_session_retry_after(const struct kinf_session *s)
 {
     const struct kinf_http_response *r = &s->u.answer.response;
+    uint32_t seconds = r->retry_after_s;
+
+#if CONFIG_KINF_HTTP_DATE
     const struct kinf_platform *p = s->k->config->platform;
     int64_t now = r->date != 0 ? r->date : p->wall_s(p->ctx);
-    int64_t seconds = r->retry_after_s;
 
-    if (r->retry_after_date != 0 && now != KINF_WALL_UNKNOWN)
-        seconds = r->retry_after_date - now;
-    if (seconds <= 0)
-        return 0;
+    if (r->retry_after_date > now && now != KINF_WALL_UNKNOWN)
+        seconds = r->retry_after_date - now < UINT32_MAX
+                      ? (uint32_t)(r->retry_after_date - now)
+                      : UINT32_MAX;
+#endif
     return seconds > CONFIG_KINF_RETRY_AFTER_CAP_MS / 1000
                ? CONFIG_KINF_RETRY_AFTER_CAP_MS
-               : (uint32_t)seconds * 1000;
+               : seconds * 1000;
 }
 
 struct kinf_span kinf_session_reason(const struct kinf_session *s)

@@ -21,12 +21,19 @@ int kinf_session_lease(struct kinf_session *s, struct kinf_lease *lease);
 /* Leaves the session or its line. */
 void kinf_session_release(struct kinf_session *s, struct kinf_lease *lease);
 
-/* Begins a request: host, agent and token follow what the caller adds to
- * u.request between _begin ("GET " is written) and _start. Returns KINF_OK or
+/* The template of a request for a path, which is one itself (http_request.h).
+ * Values h, i, j, n, p, u and the secret are the session's. What is accepted is
+ * the caller's to say: a, or as kind b of version c, else d. */
+#define KINF_SESSION_GET(path)                                                 \
+    "GET %-%p" path " HTTP/1.1\r\nHost: %-%i%h%j:%n\r\nUser-Agent: %u"         \
+    "\r\nAccept: %a;as=%b;g=meta.k8s.io;v=%c,%d\r\nAuthorization: Bearer %!"   \
+    "\r\n\r\n%-"
+
+/* Begins a request: the caller sets u.request's values between _begin and
+ * _start, among them a, what is accepted. Returns KINF_OK or
  * KINF_ERR_CREDENTIALS. */
 void kinf_session_begin(struct kinf_session *s);
-int kinf_session_start(struct kinf_session *s, struct kinf_span accept,
-                       char port[11]);
+int kinf_session_start(struct kinf_session *s, const char *template_);
 
 /* A poll begins: CONFIG_KINF_POLL_BYTES may be received in it. */
 static inline void kinf_session_begin_poll(struct kinf_session *s)

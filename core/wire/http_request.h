@@ -1,28 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_request.h - writes a request out of spans that stay where they are. */
+/* http_request.h - writes a request out of a template and spans that stay where
+ * they are.
+ *
+ * A template is words and values: %a to %z stand for values[0] to values[25] as
+ * they are, %A to %Z for the same, percent-encoded, and %! for the secret. The
+ * words before a value are left out with it when it is empty; those before %-,
+ * which is no value, always stay. Every template ends in %-.
+ *
+ *   "GET %-/api%-s/%g/%v/namespaces/%N/%r"   /api/v1/pods
+ */
 #ifndef KINF_WIRE_HTTP_REQUEST_H
 #define KINF_WIRE_HTTP_REQUEST_H
 
 #include "kinformer.h"
 
+/* Empties all values. */
 void kinf_http_request_init(struct kinf_http_request *q);
 
-/* Adds text, which the caller keeps until it is sent. Empty text adds nothing.
- * More than KINF_PARTS_MAX parts are a broken promise. */
-void kinf_http_request_add(struct kinf_http_request *q, struct kinf_span text,
-                           enum kinf_part_type type);
+/* The value behind a lower-case letter, to be set before the first _fill; the
+ * caller keeps the text until it is sent. */
+static inline struct kinf_span *http_value(struct kinf_http_request *q,
+                                           char letter)
+{
+    return &q->values[letter - 'a'];
+}
+
+/* Begins to send, also anew. */
+void kinf_http_request_start(struct kinf_http_request *q,
+                             const char *template_);
 
 /* Writes what comes next into buf, of 3 bytes or more. Returns how many; 0 when
  * all is written or a secret is next. */
 size_t kinf_http_request_fill(struct kinf_http_request *q, char *buf,
                               size_t size);
 
-/* If a secret is next: what is unsent of it, else an empty span. */
-struct kinf_span kinf_http_request_secret(const struct kinf_http_request *q);
+/* Is the secret next? Then q->rest is what is unsent of it. */
+static inline bool http_secret_next(const struct kinf_http_request *q)
+{
+    return q->rest.len > 0;
+}
 
 /* Notes that n bytes of the secret went out. */
-void kinf_http_request_sent(struct kinf_http_request *q, size_t n);
-
-bool kinf_http_request_done(const struct kinf_http_request *q);
+static inline void http_secret_sent(struct kinf_http_request *q, size_t n)
+{
+    q->rest.ptr += n;
+    q->rest.len -= n;
+}
 
 #endif

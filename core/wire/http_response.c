@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_response.c - an HTTP/1.1 answer as a state machine over its bytes.
  *
- *   LINE <-> LINE_LF  status line, header lines, the empty line
- *     |-> LENGTH, UNTIL_CLOSE --------------------------> LAST -> DONE
- *     `-> SIZE -> (EXTENSION) -> SIZE_LF -> CHUNK -> CHUNK_CR -> CHUNK_LF
- *           ^----------------------------------------------'
- *           `- size 0: TRAILER <-> TRAILER_LF -> DONE
+ *   STATUS_LINE -> HEADER ... -> LENGTH, UNTIL_CLOSE --------> LAST -> DONE
+ *                            `-> SIZE -> CHUNK -> CHUNK_END -> SIZE ...
+ *                                 `- size 0: TRAILER ... -> DONE
  *
- * The head is looked at byte by byte; of a line only its start is held. The
- * body is handed on where it lies and never looked at.
+ * All but the body is lines, that of a chunk's size and the empty one at its
+ * end as well: they are taken byte by byte to their CR LF, and what is looked
+ * at of them is held. The body is handed on where it lies and never looked at.
  *
  * Strict where RFC 9112 leaves a choice: a line ends in CR LF (2.2), a name
  * touches its colon (5.1), no line is folded (5.2), chunked is the only coding
@@ -21,21 +20,16 @@
 #include "base/assert.h"
 #include "base/span.h"
 
-/* Named after what they expect. LAST: the byte that END uses. */
+/* Named after what they expect, up to TRAILER a line. LAST: the byte that END
+ * uses. */
 enum http_state {
     STATUS_LINE,
-    STATUS_LINE_LF,
     HEADER,
-    HEADER_LF,
-    TRAILER,
-    TRAILER_LF,
     SIZE,
-    SIZE_MORE,
-    EXTENSION,
-    SIZE_LF,
+    EXTENSION, /* of the line of a size */
+    CHUNK_END,
+    TRAILER,
     CHUNK,
-    CHUNK_CR,
-    CHUNK_LF,
     LENGTH,
     UNTIL_CLOSE,
     LAST,
@@ -59,63 +53,31 @@ void kinf_http_response_init(struct kinf_http_response *r)
 
 /* ---- header values ------------------------------------------------------ */
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-/* word is in lower case. */
-static bool is_word(struct kinf_span text, const char *word)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (lower(text.ptr[i]) != word[i])
-            return false; /* the end of word as well */
-    return word[text.len] == '\0';
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-static struct kinf_span trim(const char *from, const char *to)
+/* Cuts a text at a separator and takes the blanks around it away. Sets *rest
+ * behind the separator, or to NULL. */
+static char *cut(char *text, char separator, char **rest)
 {
-    while (from < to && is_blank(*from))
-        from++;
-    while (from < to && is_blank(to[-1]))
-        to--;
-    return span_of(from, (size_t)(to - from));
+    char *end = strchr(text, separator);
+
+    *rest = NULL;
+    if (separator != '\0' && end != NULL)
+        *rest = end + 1;
+    else
+        end = text + strlen(text);
+    while (end > text && is_blank(end[-1]))
+        end--;
+    *end = '\0';
+    while (is_blank(*text))
+        text++;
+    return text;
 }
 
-/* Cuts off what stands before the separator. */
-static struct kinf_span cut(struct kinf_span *text, char separator)
-{
-    const char *from = text->ptr, *end = from + text->len, *to = from;
-
-    while (to < end && *to != separator)
-        to++;
-    text->ptr = to + (to < end);
-    text->len = (size_t)(end - text->ptr);
-    return trim(from, to);
-}
-
-/* Reads digits alone. Returns false on anything else and beyond 32 bits. */
-static bool read_number(struct kinf_span text, uint32_t *out)
-{
-    uint32_t number = 0;
-
-    if (text.len == 0)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint32_t digit = (uint32_t)(unsigned char)text.ptr[i] - '0';
-
-        if (digit > 9 || number > (UINT32_MAX - digit) / 10)
-            return false;
-        number = number * 10 + digit;
-    }
-    *out = number;
-    return true;
-}
+#if CONFIG_KINF_HTTP_DATE
 
 /* Days from 1 January 1970, for years from 1970 on; m 1 to 12. */
 static uint32_t days_from(uint32_t y, uint32_t m, uint32_t d)
@@ -125,20 +87,22 @@ static uint32_t days_from(uint32_t y, uint32_t m, uint32_t d)
     return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + d - 719469;
 }
 
-/* RFC 9110 5.6.7, the one form in use: "Sun, 06 Nov 1994 08:49:37 GMT".
- * Returns 0 for any other. */
-static int64_t read_date(struct kinf_span text)
+/* RFC 9110 5.6.7, the one form in use: "Sun, 06 Nov 1994 08:49:37 GMT", here in
+ * lower case. Returns 0 for any other. */
+static int64_t read_date(char *text)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    static const uint8_t places[] = { 5, 12, 17, 20, 23 };
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const uint8_t places[] = { 5, 12, 17, 20, 23, 25 };
     uint32_t n[5], month = 0; /* day, year, hour, minute, second */
 
-    if (text.len != 29)
+    if (strlen(text) != 29)
         return 0;
-    for (unsigned i = 0; i < 5; i++)
-        if (!read_number(span_of(text.ptr + places[i], i == 1 ? 4 : 2), &n[i]))
+    for (unsigned i = 0; i < 5; i++) {
+        text[places[i] + (i == 1 ? 4 : 2)] = '\0';
+        if (!kinf_read_decimal(text + places[i], &n[i]))
             return 0;
-    while (month < 12 && memcmp(text.ptr + 8, months + 3 * month, 3) != 0)
+    }
+    while (month < 12 && memcmp(text + 8, months + 3 * month, 3) != 0)
         month++;
     if (month == 12 || n[1] < 1970)
         return 0;
@@ -146,127 +110,136 @@ static int64_t read_date(struct kinf_span text)
            (int64_t)(n[2] * 3600 + n[3] * 60 + n[4]);
 }
 
+static void take_retry_after(struct kinf_http_response *r, char *value)
+{
+    if (!kinf_read_decimal(value, &r->retry_after_s))
+        r->retry_after_date = read_date(value);
+}
+
+static void take_date(struct kinf_http_response *r, char *value)
+{
+    r->date = read_date(value);
+}
+
+#else
+
+static void take_retry_after(struct kinf_http_response *r, char *value)
+{
+    (void)kinf_read_decimal(value, &r->retry_after_s);
+}
+
+#define take_date(r, value) ((void)0)
+
+#endif
+
 /* ---- header lines ------------------------------------------------------- */
 
+/* In the order of their names. */
 enum header {
+    OTHER,
     CONTENT_LENGTH,
     TRANSFER_ENCODING,
     CONTENT_ENCODING,
     CONTENT_TYPE,
     CONNECTION,
     RETRY_AFTER,
-    DATE,
-    HEADERS
+    DATE
 };
-static const char header_names[HEADERS][18] = {
-    "content-length", "transfer-encoding", "content-encoding", "content-type",
-    "connection",     "retry-after",       "date"
-};
+#define HEADERS                                                                \
+    "content-length\0transfer-encoding\0content-encoding\0content-type\0"      \
+    "connection\0retry-after\0" HEADER_DATE
+#if CONFIG_KINF_HTTP_DATE
+#define HEADER_DATE "date\0"
+#else
+#define HEADER_DATE
+#endif
 
-static int take_length(struct kinf_http_response *r, struct kinf_span value)
+static int take_header(struct kinf_http_response *r, unsigned header,
+                       char *value)
 {
-    if (r->has_length)
-        return KINF_ERR_HTTP_LENGTH;
-    r->has_length = true;
-    return read_number(value, &r->left) ? KINF_OK : KINF_ERR_HTTP_NUMBER;
-}
+    char *rest;
 
-static int take_coding(struct kinf_http_response *r, struct kinf_span value)
-{
-    if (r->chunked || !is_word(value, "chunked"))
-        return KINF_ERR_HTTP_ENCODING;
-    r->chunked = true;
-    return KINF_OK;
-}
-
-static void take_retry_after(struct kinf_http_response *r,
-                             struct kinf_span value)
-{
-    if (!read_number(value, &r->retry_after_s))
-        r->retry_after_date = read_date(value);
-}
-
-static int take_header(struct kinf_http_response *r, enum header header,
-                       struct kinf_span value)
-{
-    switch (header) {
+    switch ((enum header)header) {
     case CONTENT_LENGTH:
-        return take_length(r, value);
+        if (r->has_length)
+            return KINF_ERR_HTTP_LENGTH;
+        r->has_length = true;
+        if (!kinf_read_decimal(value, &r->left))
+            return KINF_ERR_HTTP_NUMBER;
+        break;
     case TRANSFER_ENCODING:
-        return take_coding(r, value);
+        if (r->chunked || strcmp(value, "chunked") != 0)
+            return KINF_ERR_HTTP_ENCODING;
+        r->chunked = true;
+        break;
     case CONTENT_ENCODING:
-        return value.len == 0 || is_word(value, "identity")
-                   ? KINF_OK
-                   : KINF_ERR_HTTP_ENCODING;
+        if (*value != '\0' && strcmp(value, "identity") != 0)
+            return KINF_ERR_HTTP_ENCODING;
+        break;
     case CONTENT_TYPE:
-        r->json = is_word(cut(&value, ';'), "application/json");
+        r->json = strcmp(cut(value, ';', &rest), "application/json") == 0;
         break;
     case CONNECTION:
-        while (value.len > 0)
-            if (is_word(cut(&value, ','), "close"))
+        for (; value != NULL; value = rest)
+            if (strcmp(cut(value, ',', &rest), "close") == 0)
                 r->keep_alive = false;
         break;
     case RETRY_AFTER:
         take_retry_after(r, value);
         break;
     case DATE:
-        r->date = read_date(value);
+        take_date(r, value);
         break;
-    case HEADERS:
+    case OTHER:
     default:
         break;
     }
     return KINF_OK;
 }
 
-/* A header line is whole, or as much of it as is held. */
+/* A header line is whole, or as much of it as is held, in lower case. */
 static int end_header(struct kinf_http_response *r)
 {
-    struct kinf_span line = { r->line, r->line_len }, name = line;
-    unsigned header = 0;
+    bool whole = r->line_len < sizeof(r->line);
+    char *colon = r->line, *rest;
+    unsigned header;
 
-    if (r->line_len > sizeof(r->line))
-        line.len = sizeof(r->line);
-    name.len = 0;
-    while (name.len < line.len && line.ptr[name.len] != ':')
-        name.len++;
-    if (name.len == 0 || memchr(name.ptr, ' ', name.len) != NULL ||
-        memchr(name.ptr, '\t', name.len) != NULL)
+    for (; *colon != ':'; colon++) {
+        if (*colon == '\0' && !whole)
+            return KINF_OK; /* it may be in what was not held */
+        if (*colon == '\0' || is_blank(*colon))
+            return KINF_ERR_HTTP_LINE;
+    }
+    if (colon == r->line)
         return KINF_ERR_HTTP_LINE;
-    if (name.len == line.len) /* the colon may be in what was not held */
-        return r->line_len > line.len ? KINF_OK : KINF_ERR_HTTP_LINE;
-    while (header < HEADERS && !is_word(name, header_names[header]))
-        header++;
-    if (header == HEADERS)
-        return KINF_OK;
-    if (r->line_len > line.len)
+    *colon = '\0';
+    header = kinf_find_word(r->line, HEADERS);
+    if (header != OTHER && !whole)
         return KINF_ERR_HTTP_LINE;
-    line.ptr += name.len + 1;
-    line.len -= name.len + 1;
-    return take_header(r, (enum header)header,
-                       trim(line.ptr, line.ptr + line.len));
+    return take_header(r, header, cut(colon + 1, '\0', &rest));
 }
 
 /* RFC 9112 4: "HTTP/1.1 200 OK"; the space after the status may be missing. */
 static int end_status_line(struct kinf_http_response *r)
 {
     static const char version[] = "HTTP/1.1 ";
-    const char *at = r->line + sizeof(version) - 1;
-    uint32_t status;
+    char *status = r->line + sizeof(version) - 1;
+    uint32_t number;
 
-    if (r->line_len < sizeof(version) - 1 ||
-        memcmp(r->line, version, sizeof(version) - 1) != 0)
+    if (strncmp(r->line, version, sizeof(version) - 1) != 0)
         return KINF_ERR_HTTP_VERSION;
     if (r->line_len < sizeof(version) + 2 ||
-        !read_number(span_of(at, 3), &status) || status < 100 ||
-        (r->line_len > sizeof(version) + 2 && at[3] != ' '))
+        (status[3] != ' ' && status[3] != '\0'))
         return KINF_ERR_HTTP_LINE;
-    r->status = (uint16_t)status;
+    status[3] = '\0';
+    if (!kinf_read_decimal(status, &number) || number < 100)
+        return KINF_ERR_HTTP_LINE;
+    r->status = (uint16_t)number;
     return KINF_OK;
 }
 
-/* The empty line has come (but for its LF). Returns HTTP_HEAD, or KINF_OK when
- * the answer proper is still to come. */
+/* The empty line has come. Returns HTTP_HEAD, or KINF_OK when the answer proper
+ * is still to come. */
 static int end_head(struct kinf_http_response *r)
 {
     bool no_body = r->status == 204 || r->status == 304; /* RFC 9112 6.3 */
@@ -291,22 +264,29 @@ static int end_head(struct kinf_http_response *r)
     return HTTP_HEAD;
 }
 
-/* A LF after CR: a line is whole. Its first bytes are in r->line. */
+/* A line is whole; what is held of it is in r->line. */
 static int end_line(struct kinf_http_response *r)
 {
     bool empty = r->line_len == 0;
-    int err;
+    int err = KINF_OK;
 
+    r->line[r->line_len - (r->line_len == sizeof(r->line))] = '\0';
     switch (r->state) {
-    case STATUS_LINE_LF:
+    case STATUS_LINE:
+        r->state = HEADER;
         err = end_status_line(r);
-        r->state = HEADER;
         break;
-    case HEADER_LF:
-        r->state = HEADER;
+    case HEADER:
         err = empty ? end_head(r) : end_header(r);
         break;
-    case TRAILER_LF:
+    case SIZE:
+    case EXTENSION:
+        r->state = r->left == 0 ? TRAILER : CHUNK;
+        err = empty ? KINF_ERR_HTTP_CHUNK : KINF_OK;
+        break;
+    case CHUNK_END:
+        r->state = SIZE;
+        break;
     default: /* RFC 9112 7.1.2: trailers may be discarded */
         r->state = empty ? DONE : TRAILER;
         err = empty ? (int)HTTP_END : KINF_OK;
@@ -316,84 +296,63 @@ static int end_line(struct kinf_http_response *r)
     return err;
 }
 
+/* ---- bytes of lines ----------------------------------------------------- */
+
+/* What is wrong with a line that does not go on or end as it must, by state. */
+static const int8_t line_errors[] = {
+    KINF_ERR_HTTP_LINE,  KINF_ERR_HTTP_LINE,      KINF_ERR_HTTP_CHUNK,
+    KINF_ERR_HTTP_CHUNK, KINF_ERR_HTTP_CHUNK_END, KINF_ERR_HTTP_LINE
+};
+
+/* RFC 9112 7.1: hexadecimal digits, then blanks and an extension, which is
+ * ignored and limited. */
+static bool take_size(struct kinf_http_response *r, char c)
+{
+    unsigned digit = (unsigned)c - '0';
+
+    if (digit > 9) {
+        digit = (unsigned)c - 'a' + 10;
+        if (digit < 10)
+            digit = 16;
+    }
+    r->line_len++;
+    if (r->state == EXTENSION)
+        return r->line_len <= sizeof(r->line);
+    if (digit > 15) {
+        r->state = EXTENSION;
+        return r->line_len > 1 && (c == ';' || is_blank(c));
+    }
+    if (r->left > UINT32_MAX >> 4)
+        return false;
+    r->left = r->left << 4 | digit;
+    return r->line_len <= 16;
+}
+
 static int take_line_byte(struct kinf_http_response *r, char c)
 {
-    if (++r->header_bytes > CONFIG_KINF_HTTP_HEADERS_BYTES)
-        return KINF_ERR_HTTP_HEADERS;
-    if (r->state & 1) /* an _LF state */
-        return c == '\n' ? end_line(r) : KINF_ERR_HTTP_LINE;
+    int error = line_errors[r->state];
+
+    if (r->state <= HEADER || r->state == TRAILER)
+        if (++r->header_bytes > CONFIG_KINF_HTTP_HEADERS_BYTES)
+            return KINF_ERR_HTTP_HEADERS;
+    if (r->cr) {
+        r->cr = false;
+        return c == '\n' ? end_line(r) : error;
+    }
     if (c == '\r') {
-        r->state++;
+        r->cr = true;
         return KINF_OK;
     }
-    if (((unsigned char)c < 0x20 && c != '\t') || c == 0x7F)
-        return KINF_ERR_HTTP_LINE;
-    if (r->line_len < sizeof(r->line))
-        r->line[r->line_len] = c;
-    if (r->line_len <= sizeof(r->line)) /* one more: the line is longer */
-        r->line_len++;
+    if (((unsigned char)c < 0x20 && c != '\t') || c == 0x7F ||
+        r->state == CHUNK_END)
+        return error;
+    if (c >= 'A' && c <= 'Z' && r->state != STATUS_LINE)
+        c = (char)(c | 0x20);
+    if (r->state == SIZE || r->state == EXTENSION)
+        return take_size(r, c) ? KINF_OK : error;
+    if (r->line_len < sizeof(r->line)) /* equal: the line is longer */
+        r->line[r->line_len++] = c;
     return KINF_OK;
-}
-
-/* ---- chunks ------------------------------------------------------------- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* RFC 9112 7.1: hexadecimal digits, then CR, or blanks and an extension. */
-static int take_size(struct kinf_http_response *r, char c)
-{
-    int digit = hex_digit(c);
-
-    if (digit >= 0) {
-        if (r->left > UINT32_MAX >> 4 || ++r->line_len > 16)
-            return KINF_ERR_HTTP_CHUNK;
-        r->left = r->left << 4 | (uint32_t)digit;
-        r->state = SIZE_MORE;
-        return KINF_OK;
-    }
-    if (r->state == SIZE) /* no digit at all */
-        return KINF_ERR_HTTP_CHUNK;
-    r->line_len = 0;
-    r->state = c == '\r' ? SIZE_LF : EXTENSION;
-    return c == '\r' || c == ';' || is_blank(c) ? KINF_OK : KINF_ERR_HTTP_CHUNK;
-}
-
-/* RFC 9112 7.1.1: unknown extensions are ignored, and limited. */
-static int take_extension(struct kinf_http_response *r, char c)
-{
-    if (c == '\n' || ++r->line_len > sizeof(r->line))
-        return KINF_ERR_HTTP_CHUNK;
-    if (c == '\r')
-        r->state = SIZE_LF;
-    return KINF_OK;
-}
-
-static int take_chunk_byte(struct kinf_http_response *r, char c)
-{
-    switch (r->state) {
-    case SIZE:
-    case SIZE_MORE:
-        return take_size(r, c);
-    case EXTENSION:
-        return take_extension(r, c);
-    case SIZE_LF:
-        r->line_len = 0;
-        r->state = r->left == 0 ? TRAILER : CHUNK;
-        return c == '\n' ? KINF_OK : KINF_ERR_HTTP_CHUNK;
-    case CHUNK_CR:
-        r->state = CHUNK_LF;
-        return c == '\r' ? KINF_OK : KINF_ERR_HTTP_CHUNK_END;
-    case CHUNK_LF:
-    default:
-        r->state = SIZE;
-        return c == '\n' ? KINF_OK : KINF_ERR_HTTP_CHUNK_END;
-    }
 }
 
 /* ---- feeding ------------------------------------------------------------ */
@@ -407,45 +366,16 @@ static int take_body(struct kinf_http_response *r, const char *at, size_t size,
             size = r->left;
         r->left -= (uint32_t)size;
     }
-    *body = span_of(at, size);
+    body->ptr = at;
+    body->len = size;
     *used += size;
     if (r->left == 0 && r->state == CHUNK)
-        r->state = CHUNK_CR;
+        r->state = CHUNK_END;
     if (r->left == 0 && r->state == LENGTH) {
         r->state = LAST;
         --*used;
     }
     return HTTP_BODY;
-}
-
-static int take_byte(struct kinf_http_response *r, char c)
-{
-    switch ((enum http_state)r->state) {
-    case STATUS_LINE:
-    case STATUS_LINE_LF:
-    case HEADER:
-    case HEADER_LF:
-    case TRAILER:
-    case TRAILER_LF:
-        return take_line_byte(r, c);
-    case SIZE:
-    case SIZE_MORE:
-    case EXTENSION:
-    case SIZE_LF:
-    case CHUNK_CR:
-    case CHUNK_LF:
-        return take_chunk_byte(r, c);
-    case LAST:
-        r->state = DONE;
-        return HTTP_END;
-    case CHUNK:
-    case LENGTH:
-    case UNTIL_CLOSE:
-    case DONE:
-    default:
-        KINF_UNREACHABLE("an answer is fed after its end");
-        return KINF_ERR_CUT;
-    }
 }
 
 int kinf_http_response_feed(struct kinf_http_response *r, const char *data,
@@ -455,10 +385,16 @@ int kinf_http_response_feed(struct kinf_http_response *r, const char *data,
 
     *used = 0;
     while (event == KINF_OK && *used < size) {
-        if (r->state == CHUNK || r->state == LENGTH || r->state == UNTIL_CLOSE)
+        if (r->state >= CHUNK && r->state <= UNTIL_CLOSE) {
             event = take_body(r, data + *used, size - *used, used, body);
-        else
-            event = take_byte(r, data[(*used)++]);
+        } else if (r->state == LAST) {
+            ++*used;
+            r->state = DONE;
+            event = HTTP_END;
+        } else {
+            KINF_ASSERT(r->state < CHUNK); /* not after its end */
+            event = take_line_byte(r, data[(*used)++]);
+        }
     }
     if (event == HTTP_HEAD && r->state == LAST)
         --*used;
@@ -471,7 +407,5 @@ int kinf_http_response_closed(struct kinf_http_response *r)
 {
     if (r->error != KINF_OK)
         return r->error;
-    return r->state == UNTIL_CLOSE || r->state == LAST || r->state == DONE
-               ? KINF_OK
-               : KINF_ERR_CUT;
+    return r->state >= UNTIL_CLOSE ? KINF_OK : KINF_ERR_CUT;
 }

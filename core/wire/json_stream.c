@@ -10,8 +10,9 @@
  * identity) or the input ends. A member to be dropped is known at the end of
  * its key: the sink is then cut back to the mark set before its comma.
  *
- * Known containers form a tree. role is the innermost one that is open, at
- * role_depth; names mean something only when depth is role_depth.
+ * Known containers form a tree. The way from its root to the innermost one that
+ * is open lies in roles; it has as many steps as there were brackets, so names
+ * mean something only when depth is role_depth.
  *
  *   LIST ---- LIST_META
  *     `------ ITEMS ---- OBJECT --- META ---- ANNOTATIONS
@@ -28,8 +29,6 @@
 
 #include "base/assert.h"
 #include "base/span.h"
-
-_Static_assert(KINF_JSON_TEXT_BYTES <= UINT16_MAX, "offsets are 16 bits");
 
 /* Named after what they expect; up to DEEP between tokens. DEEP: brackets of
  * levels beyond LEVELS are counted only. */
@@ -50,7 +49,7 @@ enum json_state {
     LAST_BRACE,
     NOTHING
 };
-enum { LEVELS = 64 };
+enum { LEVELS = 32 };
 
 /* What we know: roles of containers, and fields. A field that holds a
  * container bears the name of its role, and so does what an array holds. In
@@ -59,27 +58,27 @@ enum known {
     R_START = 0,
     F_NONE = 0,
     R_WATCH,
-    R_ITEMS,
-    R_OBJECT, /* before it: what holds objects */
+    R_ITEMS,  /* up to it: what holds objects */
+    R_CAUSES, /* this and the one before: arrays */
+    R_OBJECT,
     R_LIST,
     R_LIST_META,
     R_META,
     R_ANNOTATIONS,
     R_DETAILS,
-    R_CAUSES,
     R_CAUSE,
     ROLES,
     /* Strings that are copied, to be looked at. */
     F_TYPE = ROLES,
-    F_LIST_VERSION,
+    F_MESSAGE,      /* from here to F_CONTINUE: into the page's area */
+    F_LIST_VERSION, /* from here to F_VERSION: strings or null */
     F_CONTINUE,
-    F_NAME,
+    F_NAME, /* from here to F_VERSION: the identity */
     F_NAMESPACE,
     F_UID,
     F_VERSION,
     F_KIND,
     F_LIST_KIND,
-    F_MESSAGE,
     F_CAUSE,
     F_INITIAL_END,
     /* Numbers. */
@@ -87,8 +86,12 @@ enum known {
     F_RETRY,
     /* Nothing of these is looked at. */
     F_API_VERSION,
-    F_DROPPED
+    F_DROPPED,
+    KNOWN,
+    F_KEY = KNOWN /* in taken alone: a key that may be known */
 };
+_Static_assert(KNOWN < 32, "seen has a bit for each");
+_Static_assert(ROLES <= 16, "roles are stacked in four bits");
 
 #define BIT(n) (UINT32_C(1) << (n))
 
@@ -102,71 +105,49 @@ enum known {
 /* Of that, what belongs to a list and not to one object. */
 #define OF_LIST                                                                \
     (BIT(R_ITEMS) | BIT(R_LIST_META) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE))
-/* What stays whatever the paths say, and what never does: items of a list do
- * not have kind and apiVersion, and one state is to have one text. */
-#define ALWAYS (BIT(F_NAME) | BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION))
+/* What is not kept: items of a list do not have kind and apiVersion, and one
+ * state is to have one text. */
 #define NEVER (BIT(F_DROPPED) | BIT(F_KIND) | BIT(F_API_VERSION))
 
+/* The members of a container that are known, and what each is. Every name ends
+ * in NUL, and an empty one ends them all. */
 static const struct {
-    const char *text;
-    uint8_t len;
-    uint8_t field;
-} names[] = {
-#define NAME(text, field) { (text), sizeof(text) - 1, (field) },
-    NAME("kind", F_LIST_KIND) /* 0, of LIST */
-    NAME("metadata", R_LIST_META)
-    NAME("items", R_ITEMS)
-    NAME("resourceVersion", F_LIST_VERSION) /* 3, of LIST_META */
-    NAME("continue", F_CONTINUE)
-    NAME("type", F_TYPE) /* 5, of WATCH */
-    NAME("object", R_OBJECT)
-    NAME("kind", F_KIND) /* 7, of OBJECT */
-    NAME("apiVersion", F_API_VERSION)
-    NAME("metadata", R_META)
-    NAME("message", F_MESSAGE) /* 10, of a Status alone */
-    NAME("code", F_CODE)
-    NAME("details", R_DETAILS)
-    NAME("name", F_NAME) /* 13, of META */
-    NAME("namespace", F_NAMESPACE)
-    NAME("uid", F_UID)
-    NAME("resourceVersion", F_VERSION)
-    NAME("managedFields", F_DROPPED)
-    NAME("annotations", R_ANNOTATIONS)
-    /* 19, of ANNOTATIONS */
-    NAME("kubectl.kubernetes.io/last-applied-configuration", F_DROPPED)
-    NAME("k8s.io/initial-events-end", F_INITIAL_END)
-    NAME("retryAfterSeconds", F_RETRY) /* 21, of DETAILS */
-    NAME("causes", R_CAUSES)
-    NAME("reason", F_CAUSE) /* 23, of CAUSE */
-#undef NAME
-};
-enum { STATUS_NAMES = 3 };
-
-/* parent of OBJECT, and what START holds, depend on the mode. */
-static const struct {
-    uint8_t first_name, names, parent, element;
+    const char *names;
+    uint8_t fields[6];
+    uint8_t element; /* of an array */
 } roles[ROLES] = {
-    [R_WATCH] = { 5, 2, R_START, F_NONE },
-    [R_ITEMS] = { 0, 0, R_LIST, R_OBJECT },
-    [R_OBJECT] = { 7, 6, R_START, F_NONE },
-    [R_LIST] = { 0, 3, R_START, F_NONE },
-    [R_LIST_META] = { 3, 2, R_LIST, F_NONE },
-    [R_META] = { 13, 6, R_OBJECT, F_NONE },
-    [R_ANNOTATIONS] = { 19, 2, R_META, F_NONE },
-    [R_DETAILS] = { 21, 2, R_OBJECT, F_NONE },
-    [R_CAUSES] = { 0, 0, R_DETAILS, R_CAUSE },
-    [R_CAUSE] = { 23, 1, R_CAUSES, F_NONE }
+    [R_WATCH] = { "type\0object\0", { F_TYPE, R_OBJECT }, 0 },
+    [R_LIST] = { "kind\0metadata\0items\0",
+                 { F_LIST_KIND, R_LIST_META, R_ITEMS },
+                 0 },
+    [R_LIST_META] = { "resourceVersion\0continue\0",
+                      { F_LIST_VERSION, F_CONTINUE },
+                      0 },
+    [R_ITEMS] = { "", { 0 }, R_OBJECT },
+    /* From "message" on: of a Status. */
+    [R_OBJECT] = { "kind\0apiVersion\0metadata\0message\0code\0details\0",
+                   { F_KIND, F_API_VERSION, R_META, F_MESSAGE, F_CODE,
+                     R_DETAILS },
+                   0 },
+    [R_META] = { "name\0namespace\0uid\0resourceVersion\0annotations\0"
+                 "managedFields\0",
+                 { F_NAME, F_NAMESPACE, F_UID, F_VERSION, R_ANNOTATIONS,
+                   F_DROPPED },
+                 0 },
+    [R_ANNOTATIONS] = { "kubectl.kubernetes.io/last-applied-configuration\0"
+                        "k8s.io/initial-events-end\0",
+                        { F_DROPPED, F_INITIAL_END },
+                        0 },
+    [R_DETAILS] = { "retryAfterSeconds\0causes\0", { F_RETRY, R_CAUSES }, 0 },
+    [R_CAUSES] = { "", { 0 }, R_CAUSE },
+    [R_CAUSE] = { "reason\0", { F_CAUSE }, 0 }
 };
 
-/* By mode: what a document is, what holds an object, and at which depth. */
-static const struct {
-    uint8_t top, holder, object_depth;
-} modes[] = {
-    [JSON_LIST] = { R_LIST, R_ITEMS, 3 },
-    [JSON_WATCH] = { R_WATCH, R_WATCH, 2 },
-    [JSON_SINGLE] = { R_OBJECT, R_START, 1 },
-    [JSON_STATUS] = { R_OBJECT, R_START, 1 }
-};
+/* Of the innermost container we know. */
+static unsigned role_of(const struct kinf_json_stream *s)
+{
+    return s->roles & 15;
+}
 
 /* ---- sink --------------------------------------------------------------- */
 
@@ -184,13 +165,6 @@ static void put(struct kinf_sink *sink, const char *p, size_t n)
     sink->used += n;
 }
 
-/* Is an escape read that goes to the sink unescaped? */
-static bool is_rewriting(const struct kinf_json_stream *s)
-{
-    return (s->state == ESCAPE || s->state == HEX) && s->taken >= F_NAME &&
-           s->taken <= F_VERSION;
-}
-
 /* Copies what is to be copied up to here. */
 static void stop(struct kinf_json_stream *s)
 {
@@ -202,21 +176,19 @@ static void stop(struct kinf_json_stream *s)
 /* From here on bytes are copied again, if they are to be. */
 static void resume(struct kinf_json_stream *s)
 {
-    if (s->run == NULL && s->in_object && s->drop_depth == 0 &&
-        !is_rewriting(s))
+    if (s->run == NULL && s->in_object && s->drop_depth == 0 && !s->holding)
         s->run = s->at;
 }
 
 static uint32_t place(const struct kinf_json_stream *s)
 {
-    return s->sink->wanted +
-           (s->run == NULL ? 0 : (uint32_t)(s->at - s->run));
+    return s->sink->wanted + (s->run == NULL ? 0 : (uint32_t)(s->at - s->run));
 }
 
 /* Notes that a member may begin here. */
 static void set_mark(struct kinf_json_stream *s)
 {
-    if (!s->in_object || s->drop_depth > 0)
+    if (s->drop_depth > 0)
         return;
     s->mark = place(s);
     s->comma_before = s->comma;
@@ -240,12 +212,16 @@ static void drop(struct kinf_json_stream *s)
 static void fault(struct kinf_json_stream *s)
 {
     s->taken = F_NONE;
-    s->broken = true;
+    s->item->broken = KINF_ERR_UNREADABLE;
     if (!s->in_object)
         s->told = KINF_ERR_JSON;
 }
 
-/* ---- keys --------------------------------------------------------------- */
+/* ---- keep lists --------------------------------------------------------- */
+
+#if CONFIG_KINF_KEEP_PATHS > 0
+
+#define ALWAYS (BIT(F_NAME) | BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION))
 
 /* Paths decide about the members of this container. */
 static bool is_picking(const struct kinf_json_stream *s)
@@ -269,17 +245,10 @@ static uint16_t find_step(struct kinf_span path, uint32_t step)
     return (uint16_t)at;
 }
 
-static void begin_key(struct kinf_json_stream *s)
+static void begin_paths(struct kinf_json_stream *s)
 {
-    uint32_t level = s->depth - modes[s->mode].object_depth, count = 0;
+    uint32_t level = s->depth - s->object_depth;
 
-    if (s->depth == s->role_depth)
-        count = roles[s->role].names;
-    if (s->role == R_OBJECT && count > 0 && s->event < KINF_EVENT_ERROR)
-        count -= STATUS_NAMES;
-    s->in_key = true;
-    s->key_len = 0;
-    s->name_alive = (uint16_t)(BIT(count) - 1);
     s->path_alive = 0;
     if (!is_picking(s))
         return;
@@ -309,30 +278,12 @@ static bool follow(struct kinf_span path, uint16_t *at, const char *p, size_t n)
 }
 
 /* A piece of a key has come. */
-static void match(struct kinf_json_stream *s, const char *p, size_t n)
+static void follow_paths(struct kinf_json_stream *s, const char *p, size_t n)
 {
-    unsigned first = roles[s->role].first_name;
-
-    for (unsigned i = 0; s->name_alive >> i != 0; i++)
-        if (s->key_len + n > names[first + i].len ||
-            memcmp(names[first + i].text + s->key_len, p, n) != 0)
-            s->name_alive &= (uint16_t)~BIT(i);
     for (unsigned i = 0; s->path_alive >> i != 0; i++)
         if ((s->path_alive >> i & 1) != 0 &&
             !follow(s->keep[i], &s->path_at[i], p, n))
             s->path_alive &= ~BIT(i);
-    s->key_len += (uint32_t)n;
-}
-
-static unsigned matched_field(const struct kinf_json_stream *s)
-{
-    unsigned first = roles[s->role].first_name;
-
-    for (unsigned i = 0; s->name_alive >> i != 0; i++)
-        if ((s->name_alive >> i & 1) != 0 &&
-            names[first + i].len == s->key_len)
-            return names[first + i].field;
-    return F_NONE;
 }
 
 /* Keeps the member, or only what paths name inside it, or nothing. */
@@ -340,6 +291,8 @@ static void pick(struct kinf_json_stream *s)
 {
     bool whole = (ALWAYS >> s->field & 1) != 0;
 
+    if (!is_picking(s))
+        return;
     s->partial = s->field == R_META;
     for (unsigned i = 0; s->path_alive >> i != 0; i++) {
         struct kinf_span path = s->keep[i];
@@ -361,190 +314,167 @@ static void pick(struct kinf_json_stream *s)
     }
 }
 
-static void end_key(struct kinf_json_stream *s)
+/* The value of a member that may be kept in part begins. */
+static void begin_picked(struct kinf_json_stream *s, bool object)
 {
-    uint32_t bit;
-
-    s->in_key = false;
-    s->state = COLON;
-    s->field = (uint8_t)matched_field(s);
-    bit = BIT(s->field);
-    if ((s->seen & bit & ONCE) != 0) {
-        s->field = F_NONE;
-        fault(s);
-    }
-    s->seen |= bit;
-    if (!s->in_object || s->drop_depth > 0)
-        return;
-    if ((NEVER & bit) != 0)
+    if (s->partial && !object)
         drop(s);
-    else if (is_picking(s))
-        pick(s);
+    s->partial = false;
 }
+
+static void begin_picking(struct kinf_json_stream *s)
+{
+    s->object_depth = s->depth + 1;
+    s->whole_depth = 0; /* of a broken one before it */
+    memset(s->path_level, 0, sizeof(s->path_level));
+}
+
+static void end_picked(struct kinf_json_stream *s)
+{
+    if (s->whole_depth == s->depth)
+        s->whole_depth = 0;
+}
+
+#else
+#define begin_paths(s) ((void)0)
+#define follow_paths(s, p, n) ((void)0)
+#define pick(s) ((void)0)
+#define begin_picked(s, object) ((void)0)
+#define begin_picking(s) ((void)0)
+#define end_picked(s) ((void)0)
+#endif
 
 /* ---- texts that are looked at ------------------------------------------- */
 
-static void begin_taking(struct kinf_json_stream *s)
+static void begin_taking(struct kinf_json_stream *s, unsigned field)
 {
-    unsigned field = s->field;
-
     s->taken = (uint8_t)field;
     s->cut = false;
-    s->text_taken.len = 0;
-    s->text_taken.at = s->identity_len;
-    s->room = (uint16_t)(CONFIG_KINF_IDENTITY_BYTES - s->identity_len);
-    if (field == F_LIST_VERSION || field == F_CONTINUE || field == F_MESSAGE) {
-        s->text_taken.at =
-            (uint16_t)(CONFIG_KINF_IDENTITY_BYTES + s->page_len);
-        s->room = (uint16_t)(KINF_JSON_PAGE_BYTES - s->page_len);
+    s->text_len = 0;
+    s->text = s->word;
+    s->room = KINF_JSON_WORD_BYTES;
+    if (field >= F_MESSAGE && field <= F_CONTINUE) {
+        s->text = s->page + s->page_used;
+        s->room = (uint16_t)(KINF_JSON_PAGE_BYTES - s->page_used);
+    } else if (field >= F_NAME && field <= F_VERSION) {
+        s->text = s->identity + s->identity_used;
+        s->room = (uint16_t)(CONFIG_KINF_IDENTITY_BYTES - s->identity_used);
+        s->item->identity_at[field - F_NAME] = (kinf_off)place(s);
     }
-    if (field >= F_NAME && field <= F_VERSION)
-        s->sink_at[field - F_NAME] = (kinf_off)place(s);
 }
 
 /* A piece of a string has come; it may be one nobody looks at. */
 static void take(struct kinf_json_stream *s, const char *p, size_t n)
 {
-    if (s->in_key) {
-        match(s, p, n);
-        return;
-    }
+    if (s->in_key)
+        follow_paths(s, p, n);
     if (s->taken == F_NONE)
         return;
     if (n > s->room) {
         n = s->room;
         s->cut = true;
     }
-    memcpy(s->text + s->text_taken.at + s->text_taken.len, p, n);
-    s->text_taken.len = (uint16_t)(s->text_taken.len + n);
+    memcpy(s->text + s->text_len, p, n);
+    s->text_len = (uint16_t)(s->text_len + n);
     s->room = (uint16_t)(s->room - n);
 }
 
-/* Is it this word? */
-static bool says(const struct kinf_json_stream *s, const char *word)
-{
-    size_t n = strlen(word);
-
-    return s->text_taken.len == n &&
-           memcmp(s->text + s->text_taken.at, word, n) == 0;
-}
-
-static bool ends_with(const struct kinf_json_stream *s, const char *end)
-{
-    size_t n = strlen(end), len = s->text_taken.len;
-
-    return len >= n &&
-           memcmp(s->text + s->text_taken.at + len - n, end, n) == 0;
-}
-
-static bool contains(const struct kinf_json_stream *s, const char *part)
-{
-    const char *p = s->text + s->text_taken.at;
-    size_t n = strlen(part);
-
-    for (size_t left = s->text_taken.len; left >= n; left--, p++)
-        if (memcmp(p, part, n) == 0)
-            return true;
-    return false;
-}
-
-static uint32_t taken_number(const struct kinf_json_stream *s)
-{
-    const char *p = s->text + s->text_taken.at;
-    uint32_t number = 0;
-
-    for (unsigned n = s->text_taken.len; n > 0; n--, p++) {
-        if (*p < '0' || *p > '9' || number > 400000)
-            break;
-        number = number * 10 + (uint32_t)(*p - '0');
-    }
-    return number;
-}
-
-static void end_identity(struct kinf_json_stream *s)
+static void end_identity(struct kinf_json_stream *s, struct kinf_span text)
 {
     unsigned i = (unsigned)s->taken - F_NAME;
 
     if (s->cut) {
-        s->broken = true;
-        s->key_too_long |= s->taken <= F_NAMESPACE;
+        s->item->broken = KINF_ERR_UNREADABLE;
+        s->item->key_too_long |= s->taken <= F_NAMESPACE;
         return;
     }
-    s->identity[i] = s->text_taken;
-    s->identity_len = (uint16_t)(s->identity_len + s->text_taken.len);
+    s->item->identity[i] = text;
+    s->identity_used = (uint16_t)(s->identity_used + text.len);
 }
 
-static void end_page(struct kinf_json_stream *s, struct kinf_json_text *text)
+static void end_page(struct kinf_json_stream *s, struct kinf_span text)
 {
-    if (s->cut || s->text_taken.len > CONFIG_KINF_CONTINUE_BYTES)
+    if (s->cut || text.len > CONFIG_KINF_CONTINUE_BYTES)
         s->told = KINF_ERR_CONTINUE;
-    *text = s->text_taken;
-    s->page_len = (uint16_t)(s->page_len + s->text_taken.len);
+    s->pages[s->taken - F_LIST_VERSION] = text;
+    s->page_used = (uint16_t)(s->page_used + text.len);
 }
 
-static uint8_t taken_event(const struct kinf_json_stream *s)
+/* Servers before 1.18.6 tell that a version is ahead by these words alone. */
+static bool says_ahead(struct kinf_span text)
 {
-    static const char types[][9] = { "ADDED", "MODIFIED", "DELETED", "BOOKMARK",
-                                     "ERROR" };
-    unsigned i = 0;
+    static const char words[] = "Too large resource version";
 
-    while (i < 5 && !says(s, types[i]))
-        i++;
-    return (uint8_t)(KINF_EVENT_ADDED + i);
+    for (; text.len >= sizeof(words) - 1; text.ptr++, text.len--)
+        if (memcmp(text.ptr, words, sizeof(words) - 1) == 0)
+            return true;
+    return false;
 }
 
-static bool is_wrong_kind(const struct kinf_json_stream *s)
+static void end_message(struct kinf_json_stream *s, struct kinf_span text)
 {
-    struct kinf_span kind = span_of(s->text + s->text_taken.at,
-                                    s->text_taken.len);
-
-    return (s->kind.len > 0 && !span_equal(kind, s->kind)) ||
-           says(s, "Table") || says(s, "Status");
+    s->item->version_ahead |= says_ahead(text);
+    if (text.len > CONFIG_KINF_MESSAGE_BYTES) {
+        text.len = CONFIG_KINF_MESSAGE_BYTES;
+        while ((text.ptr[text.len] & 0xC0) == 0x80)
+            text.len--; /* not inside a character */
+    }
+    s->item->message = text;
 }
 
 /* A text that is looked at is whole. */
 static void end_taking(struct kinf_json_stream *s)
 {
+    struct kinf_span text = { s->text, s->text_len };
+    struct kinf_item *item = s->item;
+    uint32_t number = 0;
+
+    if (s->taken == F_NONE)
+        return;
+    s->text[s->text_len] = '\0';
     switch (s->taken) {
     case F_TYPE:
-        s->event = taken_event(s);
+        item->event = (enum kinf_event)kinf_find_word(
+            s->text, "ADDED\0MODIFIED\0DELETED\0BOOKMARK\0ERROR\0");
+        if (item->event == 0)
+            item->event = KINF_EVENT_UNKNOWN;
         break;
     case F_LIST_VERSION:
-        end_page(s, &s->version);
-        break;
     case F_CONTINUE:
-        end_page(s, &s->page);
+        end_page(s, text);
         break;
     case F_NAME:
     case F_NAMESPACE:
     case F_UID:
     case F_VERSION:
-        end_identity(s);
+        end_identity(s, text);
         break;
     case F_KIND:
-        s->broken |= is_wrong_kind(s);
+        if ((s->kind.len > 0 && !span_equal(text, s->kind)) ||
+            kinf_find_word(s->text, "Table\0Status\0") > 0)
+            item->broken = KINF_ERR_UNREADABLE;
         break;
     case F_LIST_KIND: /* what is no list has no items and looks empty */
-        if (!ends_with(s, "List"))
+        if (text.len < 4 || strcmp(s->text + text.len - 4, "List") != 0)
             fault(s);
         break;
-    case F_MESSAGE: /* servers before 1.19 told no cause */
-        s->page = s->text_taken;
-        s->version_ahead |= contains(s, "Too large resource version");
+    case F_MESSAGE:
+        end_message(s, text);
         break;
     case F_CAUSE:
-        s->version_ahead |= says(s, "ResourceVersionTooLarge");
+        item->version_ahead |= strcmp(s->text, "ResourceVersionTooLarge") == 0;
         break;
     case F_INITIAL_END:
-        s->initial_end = says(s, "true");
+        item->initial_end = strcmp(s->text, "true") == 0;
         break;
     case F_CODE:
-        s->http_status = taken_number(s);
+        kinf_read_decimal(s->text, &number);
+        item->http_status = (int)number;
         break;
     case F_RETRY:
-        s->retry_after_s = taken_number(s);
-        break;
-    default: /* nothing is looked at */
+    default:
+        if (kinf_read_decimal(s->text, &number) && number > 0)
+            item->retry_after_ms = (number < 1000000 ? number : 1000000) * 1000;
         break;
     }
     s->taken = F_NONE;
@@ -552,64 +482,27 @@ static void end_taking(struct kinf_json_stream *s)
 
 /* ---- events ------------------------------------------------------------- */
 
-/* Empties *item and tells it. */
-static void tell(struct kinf_json_stream *s, int event)
+static void begin_item(struct kinf_json_stream *s)
 {
     memset(s->item, 0, sizeof(*s->item));
-    s->item->event = (enum kinf_event)s->event;
-    s->told = (int8_t)event;
-}
-
-static void tell_text(const struct kinf_json_stream *s, struct kinf_span *out,
-                      struct kinf_json_text text)
-{
-    out->ptr = s->text + text.at;
-    out->len = text.len;
-}
-
-static void tell_status(const struct kinf_json_stream *s)
-{
-    struct kinf_item *item = s->item;
-    struct kinf_json_text message = s->page;
-
-    if (message.len > CONFIG_KINF_MESSAGE_BYTES) {
-        message.len = CONFIG_KINF_MESSAGE_BYTES;
-        /* Not inside a character. */
-        while ((s->text[message.at + message.len] & 0xC0) == 0x80)
-            message.len--;
-    }
-    tell_text(s, &item->message, message);
-    item->http_status = (int)s->http_status;
-    item->retry_after_ms = s->retry_after_s * 1000;
-    item->version_ahead = s->version_ahead;
+    if (s->mode == JSON_WATCH)
+        s->item->event = KINF_EVENT_UNKNOWN;
+    s->identity_used = 0;
+    s->seen &= OF_LIST;
 }
 
 /* A key is known if its name was read, and its namespace if there is one. */
 static int broken_as(const struct kinf_json_stream *s)
 {
-    bool has_key = s->identity[0].len > 0 &&
-                   (s->identity[1].len > 0 ||
-                    (s->seen >> F_NAMESPACE & 1) == 0);
+    const struct kinf_item *item = s->item;
+    bool has_key = item->name.len > 0 && (item->namespace_.len > 0 ||
+                                          (s->seen >> F_NAMESPACE & 1) == 0);
 
-    if (s->event == KINF_EVENT_ERROR)
+    if (item->event == KINF_EVENT_ERROR)
         return KINF_OK;
-    if (!has_key && s->event != KINF_EVENT_BOOKMARK)
+    if (!has_key && item->event != KINF_EVENT_BOOKMARK)
         return KINF_ERR_NO_IDENTITY;
-    return s->broken || s->identity[3].len == 0 ? KINF_ERR_UNREADABLE : KINF_OK;
-}
-
-static void begin_item(struct kinf_json_stream *s)
-{
-    memset(s->identity, 0, sizeof(s->identity));
-    memset(s->path_level, 0, sizeof(s->path_level));
-    s->identity_len = 0;
-    s->http_status = s->retry_after_s = 0;
-    s->broken = s->key_too_long = s->initial_end = s->version_ahead = false;
-    s->seen &= OF_LIST;
-    if (s->mode == JSON_WATCH) {
-        s->event = KINF_EVENT_UNKNOWN;
-        s->page.len = 0;
-    }
+    return item->version.len == 0 ? KINF_ERR_UNREADABLE : item->broken;
 }
 
 static void tell_item(struct kinf_json_stream *s)
@@ -618,39 +511,24 @@ static void tell_item(struct kinf_json_stream *s)
     const uint32_t whole = BIT(F_TYPE) | BIT(R_OBJECT);
 
     if (s->mode == JSON_WATCH && (s->seen & (whole | NO_OBJECT)) != whole)
-        s->event = KINF_EVENT_UNKNOWN;
-    tell(s, JSON_ITEM);
+        item->event = KINF_EVENT_UNKNOWN;
     item->broken = broken_as(s);
-    item->key_too_long = s->key_too_long &&
-                         item->broken == KINF_ERR_NO_IDENTITY;
-    item->initial_end = s->initial_end;
-    tell_text(s, &item->name, s->identity[0]);
-    tell_text(s, &item->namespace_, s->identity[1]);
-    tell_text(s, &item->uid, s->identity[2]);
-    tell_text(s, &item->version, s->identity[3]);
-    item->name_at = s->sink_at[0];
-    item->namespace_at = s->sink_at[1];
-    item->uid_at = s->sink_at[2];
-    item->version_at = s->sink_at[3];
-    if (s->event >= KINF_EVENT_ERROR)
-        tell_status(s);
-    begin_item(s);
+    item->key_too_long &= item->broken == KINF_ERR_NO_IDENTITY;
+    s->told = JSON_ITEM;
 }
 
 static void tell_end(struct kinf_json_stream *s)
 {
     s->state = NOTHING;
-    tell(s, JSON_END);
-    if (s->mode == JSON_STATUS) {
-        tell_status(s);
-    } else if (s->mode == JSON_LIST) {
-        tell_text(s, &s->item->version, s->version);
-        tell_text(s, &s->item->continue_, s->page);
-        /* An answer without items taken for an empty list would delete
-         * everything; servers say "items" always, if only null. */
-        if ((s->seen >> R_ITEMS & 1) == 0)
-            s->told = KINF_ERR_JSON;
-    }
+    s->told = JSON_END;
+    if (s->mode != JSON_LIST)
+        return;
+    s->item->version = s->pages[0];
+    s->item->continue_ = s->pages[1];
+    /* An answer without items taken for an empty list would delete everything;
+     * servers say "items" always, if only null. */
+    if ((s->seen >> R_ITEMS & 1) == 0)
+        s->told = KINF_ERR_JSON;
 }
 
 /* The document, or one event of a watch, is whole. */
@@ -668,15 +546,65 @@ static void end_document(struct kinf_json_stream *s)
     }
 }
 
+/* ---- keys --------------------------------------------------------------- */
+
+static void begin_key(struct kinf_json_stream *s)
+{
+    s->in_key = true;
+    s->field = F_NONE;
+    if (s->depth == s->role_depth)
+        begin_taking(s, F_KEY);
+    begin_paths(s);
+}
+
+static unsigned field_of_key(struct kinf_json_stream *s)
+{
+    unsigned role = role_of(s), i, field;
+
+    if (s->taken != F_KEY || s->cut || role < R_WATCH)
+        return F_NONE;
+    s->word[s->text_len] = '\0';
+    i = kinf_find_word(s->word, roles[role].names);
+    field = i == 0 ? F_NONE : roles[role].fields[i - 1];
+    if (role == R_OBJECT && i > 3 && s->in_object &&
+        s->item->event < KINF_EVENT_ERROR)
+        return F_NONE;
+    return field;
+}
+
+static void end_key(struct kinf_json_stream *s)
+{
+    uint32_t bit;
+
+    s->field = (uint8_t)field_of_key(s);
+    s->taken = F_NONE;
+    s->in_key = false;
+    s->state = COLON;
+    bit = BIT(s->field);
+    if ((s->seen & bit & ONCE) != 0) {
+        s->field = F_NONE;
+        fault(s);
+    }
+    s->seen |= bit;
+    if (!s->in_object || s->drop_depth > 0)
+        return;
+    if ((NEVER & bit) != 0)
+        drop(s);
+    else
+        pick(s);
+}
+
 /* ---- values ------------------------------------------------------------- */
 
 /* What a value is that comes without a key. */
 static void expect_element(struct kinf_json_stream *s)
 {
+    static const uint8_t documents[] = { R_LIST, R_WATCH, R_OBJECT, R_OBJECT };
+
     s->field = F_NONE;
     if (s->depth == s->role_depth)
-        s->field = s->role == R_START ? modes[s->mode].top
-                                      : roles[s->role].element;
+        s->field =
+            s->depth == 0 ? documents[s->mode] : roles[role_of(s)].element;
 }
 
 /* A value is whole: a scalar, or a container with its bracket. */
@@ -684,108 +612,121 @@ static void end_value(struct kinf_json_stream *s)
 {
     s->state = s->depth > LEVELS ? DEEP : NEXT;
     s->comma = true;
-    if (s->whole_depth == s->depth)
-        s->whole_depth = 0;
+    end_picked(s);
     if (s->drop_depth == s->depth && s->depth > 0) {
         s->drop_depth = 0;
         s->comma = s->comma_before;
         resume(s);
     }
     expect_element(s);
-    if (s->depth != s->role_depth || s->role >= R_OBJECT)
+    if (s->depth != s->role_depth || role_of(s) > R_ITEMS)
         return;
     stop(s);
-    if (s->role == R_ITEMS)
-        tell_item(s);
-    if (s->role == R_START)
-        end_document(s);
     s->in_object = false;
+    if (role_of(s) == R_ITEMS)
+        tell_item(s);
+    if (s->depth == 0)
+        end_document(s);
 }
 
-/* A value begins with c, which is not used yet. Returns false when its time
- * has not come. */
-static bool begin_value(struct kinf_json_stream *s, char c)
+/* Tokens by their first character, and the states in which they may come. */
+static const char tokens[] = "}],:\"{[tfn-0123456789";
+enum {
+    BRACE_END,
+    BRACKET_END,
+    COMMA,
+    COLON_SIGN,
+    QUOTE,
+    BRACE,
+    BRACKET,
+    TRUE,
+    FALSE,
+    NULL_,
+    MINUS
+};
+#define A_VALUE (BIT(FIRST_VALUE) | BIT(VALUE) | BIT(DEEP))
+static const uint8_t places[] = {
+    [BRACE_END] = BIT(FIRST_KEY) | BIT(NEXT) | BIT(DEEP),
+    [BRACKET_END] = BIT(FIRST_VALUE) | BIT(NEXT) | BIT(DEEP),
+    [COMMA] = BIT(NEXT) | BIT(DEEP),
+    [COLON_SIGN] = BIT(COLON) | BIT(DEEP),
+    [QUOTE] = A_VALUE | BIT(FIRST_KEY) | BIT(KEY),
+    [BRACE] = A_VALUE /* and what comes after it */
+};
+
+/* An object is announced, and begins in the next call. */
+static void begin_object(struct kinf_json_stream *s)
 {
-    if (s->depth == 0 && c != '{')
+    s->in_object = true;
+    s->drop_depth = 0; /* of a broken one before it */
+    begin_picking(s);
+    s->item->http_status = 0; /* was the answer's */
+    s->told = JSON_BEGIN;
+}
+
+/* A value begins with a token, which is not used yet. Returns false when its
+ * time has not come. */
+static bool begin_value(struct kinf_json_stream *s, unsigned token)
+{
+    unsigned field = s->field;
+
+    if ((s->depth == 0 && token != BRACE) ||
+        (field == R_ITEMS && token != BRACKET && token != NULL_) ||
+        (field >= F_LIST_VERSION && field <= F_VERSION && token != QUOTE &&
+         token != NULL_))
         fault(s);
-    if (s->field == R_ITEMS && c != '[' && c != 'n')
-        fault(s);
-    if (s->field >= F_LIST_VERSION && s->field <= F_VERSION && c != '"' &&
-        c != 'n')
-        fault(s);
-    if (s->told != KINF_OK)
-        return false;
-    if (s->field == R_OBJECT && s->mode != JSON_STATUS) {
-        s->begun = !s->begun;
-        if (s->begun) {
-            tell(s, JSON_BEGIN);
-            return false;
-        }
-        s->in_object = true;
-        s->drop_depth = s->whole_depth = 0; /* of a broken one before it */
-        s->sink->used = s->sink->wanted = 0;
-        resume(s);
-        if (c != '{') {
-            s->broken = true;
+    if (s->told == KINF_OK && field == R_OBJECT && s->mode != JSON_STATUS) {
+        if (!s->in_object)
+            begin_object(s);
+        else if (token != BRACE) {
+            fault(s);
             s->seen |= NO_OBJECT;
         }
     }
-    if (s->partial && c != '{')
-        drop(s);
-    s->partial = false;
+    if (s->told != KINF_OK)
+        return false;
+    begin_picked(s, token == BRACE);
     return true;
 }
 
-/* The bit of the innermost container, and in *word the word it is in. */
-static uint32_t level_bit(struct kinf_json_stream *s, uint32_t **word)
+static bool is_array(const struct kinf_json_stream *s)
 {
-    uint32_t level = s->depth - 1;
-
-    *word = &s->arrays[level / 32 % 2];
-    return BIT(level % 32);
+    return (s->arrays & 1) != 0;
 }
 
-static bool is_array(struct kinf_json_stream *s)
-{
-    uint32_t *word, bit = level_bit(s, &word);
-
-    return (*word & bit) != 0;
-}
-
-static void open_container(struct kinf_json_stream *s, char c)
+static void open_container(struct kinf_json_stream *s, bool array)
 {
     unsigned role = s->field;
-    bool array = c == '[', known = role > R_START && role < ROLES;
-    uint32_t *word, bit;
 
+    s->at++;
     s->depth++;
-    if (known && array == (role == R_ITEMS || role == R_CAUSES)) {
-        s->role = (uint8_t)role;
-        s->role_depth = (uint8_t)s->depth;
+    if (role > R_START && role < ROLES &&
+        array == (role == R_ITEMS || role == R_CAUSES)) {
+        s->roles = s->roles << 4 | role;
+        s->role_depth++;
     }
     expect_element(s);
     s->state = DEEP;
     if (s->depth <= LEVELS) {
-        bit = level_bit(s, &word);
-        *word = array ? *word | bit : *word & ~bit;
+        s->arrays = s->arrays << 1 | array;
         s->state = array ? FIRST_VALUE : FIRST_KEY;
     }
     s->comma = false;
-    s->at++;
     set_mark(s);
 }
 
-static void close_container(struct kinf_json_stream *s, char c)
+static void close_container(struct kinf_json_stream *s, bool array)
 {
-    if (s->depth == 0 || (s->depth <= LEVELS && is_array(s) != (c == ']'))) {
+    if (s->depth == 0 || (s->depth <= LEVELS && is_array(s) != array)) {
         s->told = KINF_ERR_JSON;
         return;
     }
     s->at++;
+    if (s->depth <= LEVELS)
+        s->arrays >>= 1;
     if (s->depth == s->role_depth) {
         s->role_depth--;
-        s->role = s->role == R_OBJECT ? modes[s->mode].holder
-                                      : roles[s->role].parent;
+        s->roles >>= 4;
     }
     s->depth--;
     end_value(s);
@@ -793,50 +734,35 @@ static void close_container(struct kinf_json_stream *s, char c)
 
 /* ---- literals ----------------------------------------------------------- */
 
-static const char words[] = "true\0false\0null";
+static const char words[3][6] = { "true", "false", "null" };
 
-/* RFC 8259 6. Columns: 0, 1 to 9, point, e, sign. */
-enum { N_START, N_MINUS, N_ZERO, N_INT, N_POINT, N_FRAC, N_E, N_SIGN, N_EXP,
-       N_BAD };
-static const uint8_t number_next[][5] = {
-    [N_START] = { N_ZERO, N_INT, N_BAD, N_BAD, N_MINUS },
-    [N_MINUS] = { N_ZERO, N_INT, N_BAD, N_BAD, N_BAD },
-    [N_ZERO] = { N_BAD, N_BAD, N_POINT, N_E, N_BAD },
-    [N_INT] = { N_INT, N_INT, N_POINT, N_E, N_BAD },
-    [N_POINT] = { N_FRAC, N_FRAC, N_BAD, N_BAD, N_BAD },
-    [N_FRAC] = { N_FRAC, N_FRAC, N_BAD, N_E, N_BAD },
-    [N_E] = { N_EXP, N_EXP, N_BAD, N_BAD, N_SIGN },
-    [N_SIGN] = { N_EXP, N_EXP, N_BAD, N_BAD, N_BAD },
-    [N_EXP] = { N_EXP, N_EXP, N_BAD, N_BAD, N_BAD },
-    [N_BAD] = { N_BAD, N_BAD, N_BAD, N_BAD, N_BAD }
-};
-#define N_WHOLE (BIT(N_ZERO) | BIT(N_INT) | BIT(N_FRAC) | BIT(N_EXP))
+/* What may follow in a number (RFC 8259 6); WHOLE: its end. */
+enum { DIGIT = 1, POINT = 2, EXPONENT = 4, SIGN = 8, WHOLE = 16, FIRST = 32 };
 
-static bool is_digit(char c)
+static void begin_literal(struct kinf_json_stream *s, unsigned token)
 {
-    return c >= '0' && c <= '9';
-}
-
-static void begin_literal(struct kinf_json_stream *s, char c)
-{
-    if (c == '-' || is_digit(c)) {
-        s->state = NUMBER;
-        s->literal = N_START;
-        if (s->field == F_CODE || s->field == F_RETRY)
-            begin_taking(s);
-    } else {
+    if (token < MINUS) {
         s->state = WORD;
-        s->literal = c == 't' ? 0 : c == 'f' ? 5 : 11;
+        s->literal = (uint8_t)((token - TRUE) * sizeof(words[0]));
+        return;
     }
+    s->state = NUMBER;
+    s->literal = FIRST | DIGIT | (token == MINUS ? SIGN : 0);
+    s->left = DIGIT | POINT | EXPONENT | WHOLE;
+    if (s->field == F_CODE || s->field == F_RETRY)
+        begin_taking(s, s->field);
 }
 
 static void in_word(struct kinf_json_stream *s)
 {
-    if (*s->at != words[s->literal]) {
+    const char *word = (const char *)words + s->literal;
+
+    if (*s->at != *word) {
         fault(s);
     } else {
         s->at++;
-        if (words[++s->literal] != '\0')
+        s->literal++;
+        if (word[1] != '\0')
             return;
     }
     end_value(s);
@@ -844,20 +770,33 @@ static void in_word(struct kinf_json_stream *s)
 
 static void in_number(struct kinf_json_stream *s)
 {
-    static const char signs[] = "0.eE+-";
-    const char *sign = memchr(signs, *s->at, sizeof(signs) - 1);
-    unsigned column = 1;
+    unsigned may = s->literal, is = WHOLE, then = DIGIT;
+    char c = *s->at;
 
-    if (sign != NULL) {
-        column = sign == signs ? 0 : 2 + (unsigned)(sign - signs) / 2;
-    } else if (!is_digit(*s->at)) {
-        if ((N_WHOLE >> s->literal & 1) == 0)
-            fault(s);
+    if (c >= '0' && c <= '9') {
+        is = DIGIT;
+        then = s->left;
+        if (c == '0' && (may & FIRST) != 0)
+            then &= ~(unsigned)DIGIT;
+    } else if (c == '.') {
+        is = POINT;
+        s->left = DIGIT | EXPONENT | WHOLE;
+    } else if (c == 'e' || c == 'E') {
+        is = EXPONENT;
+        then |= SIGN;
+        s->left = DIGIT | WHOLE;
+    } else if (c == '-' || c == '+') {
+        is = SIGN;
+        then |= may & FIRST;
+    }
+    if ((may & is) == 0)
+        fault(s);
+    if (is == WHOLE) {
         end_taking(s);
         end_value(s);
         return;
     }
-    s->literal = number_next[s->literal][column];
+    s->literal = (uint8_t)then;
     take(s, s->at, 1);
     s->at++;
 }
@@ -875,13 +814,12 @@ static bool is_plain(char c)
     return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
 }
 
-/* How many bytes from at are neither quote, backslash, control nor non-ASCII.
- * In a word of ASCII bytes, taking away 1 or 0x20 from each sets a high bit
- * exactly if one of them was smaller; x ^ quote is 0 where x was a quote. */
-static size_t plain_length(const char *at, const char *end)
+/* Where from at on the first byte is that is a quote, a backslash, a control or
+ * not ASCII. In a word of ASCII bytes, taking away 1 or 0x20 from each sets a
+ * high bit exactly if one of them was smaller; x ^ quote is 0 where x was a
+ * quote. */
+static const char *skip_plain(const char *at, const char *end)
 {
-    const char *start = at;
-
     for (; (size_t)(end - at) >= sizeof(word); at += sizeof(word)) {
         word w;
 
@@ -893,7 +831,7 @@ static size_t plain_length(const char *at, const char *end)
     }
     while (at < end && is_plain(*at))
         at++;
-    return (size_t)(at - start);
+    return at;
 }
 
 static void begin_string(struct kinf_json_stream *s)
@@ -901,55 +839,16 @@ static void begin_string(struct kinf_json_stream *s)
     s->at++;
     s->state = STRING;
     if (s->field >= F_TYPE && s->field <= F_INITIAL_END)
-        begin_taking(s);
-}
-
-/* Half of a surrogate pair? */
-static bool is_half(uint32_t code)
-{
-    return code >> 11 == 0xD800 >> 11;
-}
-
-/* A character of more than one byte: RFC 3629 3. What is too long, too large
- * or half a pair is seen when it is whole. */
-static void begin_character(struct kinf_json_stream *s, unsigned c)
-{
-    if (c < 0xC2) {
-        fault(s);
-        return;
-    }
-    s->left = (uint8_t)(1 + (c >= 0xE0) + (c >= 0xF0));
-    s->least = BIT(5 * s->left + 1); /* of one: from C2 on it is 0x80 */
-    s->code = c & (s->left == 1 ? 0x1F : 0x0F);
-    s->state = CHARACTER;
-}
-
-static void in_character(struct kinf_json_stream *s)
-{
-    unsigned char c = (unsigned char)*s->at;
-
-    if ((c & 0xC0) != 0x80) {
-        s->state = STRING;
-        fault(s);
-        return;
-    }
-    take(s, s->at, 1);
-    s->at++;
-    s->code = s->code << 6 | (c & 0x3F);
-    if (--s->left > 0)
-        return;
-    s->state = STRING;
-    if (s->code < s->least || s->code > 0x10FFFF || is_half(s->code))
-        fault(s);
+        begin_taking(s, s->field);
 }
 
 static void in_string(struct kinf_json_stream *s)
 {
-    size_t n = plain_length(s->at, s->end);
-    unsigned char c;
+    const char *from = s->at;
+    unsigned c;
 
-    take(s, s->at, n);
-    s->at += n;
+    s->at = skip_plain(from, s->end);
+    take(s, from, (size_t)(s->at - from));
     if (s->at == s->end)
         return;
     c = (unsigned char)*s->at;
@@ -965,33 +864,62 @@ static void in_string(struct kinf_json_stream *s)
         s->state = ESCAPE;
         s->left = 4;
         s->code = 0;
-        if (is_rewriting(s))
+        if (s->taken >= F_NAME && s->taken <= F_VERSION) {
             stop(s);
+            s->holding = true;
+        }
         s->at++;
     } else {
-        take(s, s->at, 1);
-        s->at++;
-        begin_character(s, c); /* or a control, which is none */
+        take(s, s->at++, 1);
+        s->code = c;
+        s->left = (uint8_t)(1 + (c >= 0xE0) + (c >= 0xF0));
+        s->state = CHARACTER;
+        if (c < 0xC2) { /* a control, or no first byte */
+            s->state = STRING;
+            fault(s);
+        }
     }
+}
+
+/* Half of a surrogate pair? */
+static bool is_half(uint32_t code)
+{
+    return code >> 11 == 0xD800 >> 11;
+}
+
+/* A byte of a character after the first, RFC 3629 3. code is the first byte and
+ * six bits of each other one: what is too long, too large or half a pair is
+ * seen when it is whole. */
+static void in_character(struct kinf_json_stream *s)
+{
+    unsigned c = (unsigned char)*s->at;
+    uint32_t code;
+
+    s->code = code = s->code << 6 | (c & 0x3F);
+    if ((c & 0xC0) != 0x80) {
+        s->state = STRING;
+        fault(s);
+        return;
+    }
+    take(s, s->at++, 1);
+    if (--s->left > 0)
+        return;
+    s->state = STRING;
+    if (code - 0xE0000 < 0x800 || is_half(code - 0xE0000) ||
+        (code >= 0x100000 && code - 0x3C10000 >= 0x100000))
+        fault(s);
 }
 
 /* ---- escapes ------------------------------------------------------------ */
 
 static size_t write_utf8(uint32_t c, char *out)
 {
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xC0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3F));
-        return 2;
-    }
-    out[0] = (char)(0xE0 | c >> 12);
-    out[1] = (char)(0x80 | (c >> 6 & 0x3F));
-    out[2] = (char)(0x80 | (c & 0x3F));
-    return 3;
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : 3;
+
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3F));
+    out[0] = (char)((n == 1 ? 0 : n == 2 ? 0xC0 : 0xE0) | c);
+    return n;
 }
 
 static size_t write_escape(uint32_t c, char out[6])
@@ -1008,7 +936,6 @@ static size_t write_escape(uint32_t c, char out[6])
  * of a pair always are. */
 static void end_escape(struct kinf_json_stream *s)
 {
-    bool rewriting = is_rewriting(s) && s->drop_depth == 0;
     bool stays = s->code < 0x20 || s->code == '"' || s->code == '\\';
     char text[6];
     size_t n = is_half(s->code) || (stays && s->taken != F_MESSAGE)
@@ -1017,10 +944,20 @@ static void end_escape(struct kinf_json_stream *s)
 
     s->state = STRING;
     take(s, text, n);
-    if (!rewriting)
+    if (!s->holding)
         return;
-    put(s->sink, text, n);
+    s->holding = false;
+    if (s->drop_depth == 0)
+        put(s->sink, text, n);
     resume(s);
+}
+
+static void no_escape(struct kinf_json_stream *s)
+{
+    s->state = STRING;
+    s->holding = false;
+    resume(s);
+    fault(s);
 }
 
 static void in_escape(struct kinf_json_stream *s)
@@ -1036,8 +973,7 @@ static void in_escape(struct kinf_json_stream *s)
         s->code = (unsigned char)to[found - from];
         end_escape(s);
     } else {
-        s->state = STRING;
-        fault(s);
+        no_escape(s);
     }
 }
 
@@ -1046,13 +982,11 @@ static void in_hex(struct kinf_json_stream *s)
     unsigned c = (unsigned char)*s->at, digit = c - '0';
 
     if (digit > 9) {
-        digit = (c | 0x20) - 'a';
-        if (digit > 5) {
-            s->state = STRING;
-            fault(s);
+        digit = (c | 0x20) - 'a' + 10;
+        if (digit - 10 > 5) {
+            no_escape(s);
             return;
         }
-        digit += 10;
     }
     s->at++;
     s->code = s->code << 4 | digit;
@@ -1081,115 +1015,67 @@ static void take_comma(struct kinf_json_stream *s)
     if (!s->comma)
         stop(s); /* all before it was dropped */
     s->at++;
-    if (!s->comma)
-        resume(s);
+    resume(s);
     if (s->state != DEEP)
         s->state = is_array(s) ? VALUE : KEY;
 }
 
-/* The states in which a token may begin with c. */
-static unsigned places_of(char c)
+static void take_token(struct kinf_json_stream *s, unsigned token)
 {
-    const unsigned value = BIT(FIRST_VALUE) | BIT(VALUE) | BIT(DEEP);
-
-    switch (c) {
-    case '"':
-        return value | BIT(FIRST_KEY) | BIT(KEY);
-    case '}':
-        return BIT(FIRST_KEY) | BIT(NEXT) | BIT(DEEP);
-    case ']':
-        return BIT(FIRST_VALUE) | BIT(NEXT) | BIT(DEEP);
-    case ',':
-        return BIT(NEXT) | BIT(DEEP);
-    case ':':
-        return BIT(COLON) | BIT(DEEP);
-    case '{':
-    case '[':
-    case 't':
-    case 'f':
-    case 'n':
-    case '-':
-        return value;
-    default:
-        return is_digit(c) ? value : 0;
-    }
-}
-
-static void take_value(struct kinf_json_stream *s, char c)
-{
-    if (!begin_value(s, c))
-        return;
-    if (c == '"')
-        begin_string(s);
-    else if (c == '{' || c == '[')
-        open_container(s, c);
-    else
-        begin_literal(s, c);
-}
-
-static void take_token(struct kinf_json_stream *s, char c)
-{
-    switch (c) {
-    case '}':
-    case ']':
-        close_container(s, c);
-        break;
-    case ',':
+    if (token <= BRACKET_END) {
+        close_container(s, token == BRACKET_END);
+    } else if (token == COMMA) {
         take_comma(s);
-        break;
-    case ':':
+    } else if (token == COLON_SIGN) {
         s->at++;
         if (s->state == COLON)
             s->state = VALUE;
-        break;
-    case '"':
-        if (s->state <= KEY || (s->state == NEXT && !is_array(s))) {
-            s->field = F_NONE;
-            begin_key(s);
-            begin_string(s);
-            break;
-        }
-        /* fall through */
-    default:
-        take_value(s, c);
-        break;
+    } else if (token == QUOTE &&
+               (s->state <= KEY || (s->state == NEXT && !is_array(s)))) {
+        begin_key(s);
+        begin_string(s);
+    } else if (!begin_value(s, token)) {
+        return;
+    } else if (token == QUOTE) {
+        begin_string(s);
+    } else if (token <= BRACKET) {
+        open_container(s, token == BRACKET);
+    } else {
+        begin_literal(s, token);
     }
 }
 
 static void between_tokens(struct kinf_json_stream *s)
 {
-    char c = *s->at;
-    unsigned places = places_of(c);
+    const char *found = memchr(tokens, *s->at, sizeof(tokens) - 1);
+    unsigned token = (unsigned)(found - tokens);
 
-    if (is_space(c)) {
+    if (is_space(*s->at)) {
         skip_space(s);
         return;
     }
-    if ((places >> s->state & 1) == 0)
+    if (found == NULL ||
+        (places[token < BRACE ? token : BRACE] >> s->state & 1) == 0)
         fault(s);
     if (s->told != KINF_OK)
         return;
-    if (places == 0)
+    if (found == NULL)
         s->at++;
     else
-        take_token(s, c);
+        take_token(s, token);
 }
 
 /* ---- feeding ------------------------------------------------------------ */
 
 void kinf_json_stream_init(struct kinf_json_stream *s, enum json_mode mode,
-                           const struct kinf_span *keep, uint32_t keep_count,
-                           struct kinf_span kind)
+                           struct kinf_sink *sink, struct kinf_item *item)
 {
-    KINF_ASSERT(keep_count <= CONFIG_KINF_KEEP_PATHS);
-    memset(s, 0, offsetof(struct kinf_json_stream, text));
+    memset(s, 0, offsetof(struct kinf_json_stream, identity));
     s->mode = (uint8_t)mode;
-    s->keep = keep;
-    s->keep_count = (uint8_t)keep_count;
-    s->kind = kind;
+    s->sink = sink;
+    s->item = item;
     s->state = VALUE;
-    s->event = mode == JSON_LIST || mode == JSON_SINGLE ? KINF_EVENT_LISTED
-                                                        : KINF_EVENT_UNKNOWN;
+    item->event = mode == JSON_WATCH ? KINF_EVENT_UNKNOWN : KINF_EVENT_LISTED;
     expect_element(s);
 }
 
@@ -1237,16 +1123,14 @@ static void step(struct kinf_json_stream *s)
 }
 
 int kinf_json_stream_feed(struct kinf_json_stream *s, const char *data,
-                          size_t size, size_t *used, struct kinf_sink *sink,
-                          struct kinf_item *item)
+                          size_t size, size_t *used)
 {
+    if (s->told == JSON_ITEM)
+        begin_item(s);
     if (s->told > 0)
         s->told = KINF_OK;
     s->at = data;
     s->end = data + size;
-    s->run = NULL;
-    s->sink = sink;
-    s->item = item;
     resume(s);
     while (s->told == KINF_OK && s->at < s->end)
         step(s);

@@ -71,16 +71,16 @@ static size_t run(void)
     static char object[8192];
     struct kinf_json_stream s;
     struct kinf_sink sink = { NULL, 0, 0, 0 };
-    struct kinf_item item;
+    struct kinf_item item = { .http_status = 0 };
     struct kinf_span kind = KINF_SPAN("ConfigMap");
     size_t at = 0, kept = 0;
 
-    kinf_json_stream_init(&s, JSON_LIST, NULL, 0, kind);
+    kinf_json_stream_init(&s, JSON_LIST, &sink, &item);
+    s.kind = kind;
     while (at < list_len) {
         size_t end = (at / PIECE + 1) * PIECE, used;
         int event = kinf_json_stream_feed(
-            &s, list + at, (end < list_len ? end : list_len) - at, &used, &sink,
-            &item);
+            &s, list + at, (end < list_len ? end : list_len) - at, &used);
 
         at += used;
         if (event == JSON_BEGIN)

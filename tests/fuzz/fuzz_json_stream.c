@@ -127,14 +127,13 @@ static void tell_end(struct told *told, const struct kinf_item *item)
     told_text(told, "message", item->message);
 }
 
-static void tell_error(struct told *told, struct kinf_json_stream *s, int err,
-                       struct kinf_sink *sink, struct kinf_item *item)
+static void tell_error(struct told *told, struct kinf_json_stream *s, int err)
 {
     size_t used = 0;
 
     MUST(err == KINF_ERR_JSON || err == KINF_ERR_CONTINUE);
     told_number(told, "error", err);
-    MUST(kinf_json_stream_feed(s, "{", 1, &used, sink, item) == err);
+    MUST(kinf_json_stream_feed(s, "{", 1, &used) == err);
     MUST(!kinf_json_stream_between(s));
 }
 
@@ -151,11 +150,12 @@ static struct told tell(const struct how *how, struct kinf_span text,
     struct kinf_span piece;
 
     MUST(s != NULL && room != NULL);
-    kinf_json_stream_init(s, how->mode, how->keep, how->keep_count, how->kind);
+    kinf_json_stream_init(s, how->mode, &sink, &item);
+    json_stream_keep(s, how->keep, how->keep_count);
+    s->kind = how->kind;
     while (!over && pieces_next(&p, &piece)) {
         size_t used = SIZE_MAX;
-        int event =
-            kinf_json_stream_feed(s, piece.ptr, piece.len, &used, &sink, &item);
+        int event = kinf_json_stream_feed(s, piece.ptr, piece.len, &used);
 
         MUST(used <= piece.len);
         MUST(event != KINF_ERR_AGAIN || used == piece.len);
@@ -185,7 +185,7 @@ static struct told tell(const struct how *how, struct kinf_span text,
             over = true;
             break;
         default:
-            tell_error(&told, s, event, &sink, &item);
+            tell_error(&told, s, event);
             over = true;
             break;
         }

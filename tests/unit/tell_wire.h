@@ -18,10 +18,12 @@ static inline void tell_head(struct told *told,
     tell(told, r->chunked ? " chunked" : "");
     if (r->retry_after_s != 0)
         tell_number(told, "retry", r->retry_after_s);
+#if CONFIG_KINF_HTTP_DATE
     if (r->retry_after_date != 0)
         tell_number(told, "retry-date", r->retry_after_date);
     if (r->date != 0)
         tell_number(told, "date", r->date);
+#endif
     tell(told, "\n");
 }
 

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_http_request.c - parts in order, percent-encoding, secrets that pass no
- * buffer, through buffers and sends of every size. */
+/* test_http_request.c - templates with their values, percent-encoding, secrets
+ * that pass no buffer, through buffers and sends of every size. */
 #include "feed.h"
 
 #include "wire/http_request.h"
-
-struct part {
-    const char *text;
-    enum kinf_part_type type;
-};
 
 /* Sends through a buffer of size bytes, secrets step bytes at a time, and
  * checks that no byte of a secret passes the buffer. */
@@ -16,41 +11,42 @@ static void send_all(struct kinf_http_request *q, size_t size, size_t step,
                      struct told *wire)
 {
     char *buf = malloc(size);
+    size_t n;
 
     assert_non_null(buf);
-    while (!kinf_http_request_done(q)) {
-        size_t n = kinf_http_request_fill(q, buf, size);
-        struct kinf_span secret = kinf_http_request_secret(q);
-
+    for (;;) {
+        n = kinf_http_request_fill(q, buf, size);
         assert_true(n <= size);
         assert_null(memchr(buf, '#', n));
         told_bytes(wire, buf, n);
         if (n > 0)
             continue;
-        assert_true(secret.len > 0);
-        if (secret.len > step)
-            secret.len = step;
-        told_bytes(wire, secret.ptr, secret.len);
-        kinf_http_request_sent(q, secret.len);
+        if (!http_secret_next(q))
+            break;
+        n = q->rest.len < step ? q->rest.len : step;
+        told_bytes(wire, q->rest.ptr, n);
+        http_secret_sent(q, n);
     }
     assert_int_equal(kinf_http_request_fill(q, buf, size), 0);
-    assert_int_equal(kinf_http_request_secret(q).len, 0);
+    assert_false(http_secret_next(q));
     free(buf);
 }
 
-static void expect_sent(const struct part *parts, size_t count,
+/* Value a is "A", b needs encoding, c is empty. */
+static void expect_sent(const char *template_, const char *secret,
                         const char *expected)
 {
     struct kinf_http_request q;
 
+    kinf_http_request_init(&q);
+    *http_value(&q, 'a') = KINF_SPAN("A");
+    *http_value(&q, 'b') = KINF_SPAN("b /\xC3\xBF");
+    *http_value(&q, 'z') = KINF_SPAN("zZ09-._~");
+    q.secret = (struct kinf_span){ secret, strlen(secret) };
     for (size_t size = 3; size < 40; size++) {
         struct told wire = { NULL, 0, 0 };
 
-        kinf_http_request_init(&q);
-        for (size_t i = 0; i < count; i++)
-            kinf_http_request_add(
-                &q, (struct kinf_span){ parts[i].text, strlen(parts[i].text) },
-                parts[i].type);
+        kinf_http_request_start(&q, template_);
         tell(&wire, "");
         send_all(&q, size, 1 + size % 5, &wire);
         assert_string_equal(wire.text, expected);
@@ -58,89 +54,89 @@ static void expect_sent(const struct part *parts, size_t count,
     }
 }
 
-static void test_request_sends_its_parts_in_order(void **state)
+static void test_request_puts_values_between_words(void **state)
 {
-    const struct part parts[] = { { "GET /api", KINF_PART_PLAIN },
-                                  { "", KINF_PART_PLAIN },
-                                  { "a b", KINF_PART_ENCODED },
-                                  { " HTTP/1.1\r\nAuthorization: Bearer ",
-                                    KINF_PART_PLAIN },
-                                  { "##secret##", KINF_PART_SECRET },
-                                  { "", KINF_PART_SECRET },
-                                  { "\r\n\r\n", KINF_PART_PLAIN } };
-
     (void)state;
-    expect_sent(parts, COUNT(parts),
-                "GET /apia%20b HTTP/1.1\r\nAuthorization: Bearer ##secret##"
-                "\r\n\r\n");
+    expect_sent("GET %-/x/%a HTTP%-", "", "GET /x/A HTTP");
+    expect_sent("%a%a%-", "", "AA");
+    expect_sent("words%-", "", "words");
+    expect_sent("%-", "", "");
 }
 
-static void test_request_may_begin_and_end_with_a_secret(void **state)
+static void test_request_leaves_out_words_of_empty_values(void **state)
 {
-    const struct part parts[] = { { "#1", KINF_PART_SECRET },
-                                  { "#2", KINF_PART_SECRET },
-                                  { "-", KINF_PART_PLAIN },
-                                  { "#3", KINF_PART_SECRET } };
-
     (void)state;
-    expect_sent(parts, COUNT(parts), "#1#2-#3");
+    expect_sent("GET %-?c=%c&a=%a&c=%C%c.%-", "", "GET &a=A.");
+    expect_sent("one%c", "", "");
+    expect_sent("one%!two%-", "", "two");
 }
 
 static void test_request_encodes_all_but_unreserved_bytes(void **state)
 {
-    const struct part parts[] = {
-        { "azAZ09-._~", KINF_PART_ENCODED },
-        { "!'()*;:@&=+$,/?[] \"<>\\^`{|}\n\x7F\xC3\xBF", KINF_PART_ENCODED }
-    };
+    struct kinf_http_request q;
+    struct told wire = { NULL, 0, 0 };
 
     (void)state;
-    expect_sent(parts, COUNT(parts),
-                "azAZ09-._~%21%27%28%29%2A%3B%3A%40%26%3D%2B%24%2C%2F%3F%5B%5D"
-                "%20%22%3C%3E%5C%5E%60%7B%7C%7D%0A%7F%C3%BF");
+    expect_sent("%b|%B|%Z%-", "", "b /\xC3\xBF|b%20%2F%C3%BF|zZ09-._~");
+    kinf_http_request_init(&q);
+    *http_value(&q, 'q') =
+        KINF_SPAN("!'()*;:@&=+$,/?[] \"<>\\^`{|}\n\x7F\x80\xFF");
+    kinf_http_request_start(&q, "%Q%-");
+    send_all(&q, 8, 1, &wire);
+    assert_string_equal(wire.text,
+                        "%21%27%28%29%2A%3B%3A%40%26%3D%2B%24%2C%2F%3F%5B%5D"
+                        "%20%22%3C%3E%5C%5E%60%7B%7C%7D%0A%7F%80%FF");
+    free(wire.text);
 }
 
-static void test_request_without_parts_is_done(void **state)
+static void test_request_keeps_the_secret_out_of_the_buffer(void **state)
 {
-    const struct part none[] = { { "", KINF_PART_PLAIN } };
+    (void)state;
+    expect_sent("Bearer %!\r\n%-", "##secret##", "Bearer ##secret##\r\n");
+    expect_sent("%!%!-%!%-", "#1", "#1#1-#1");
+}
+
+static void test_request_can_be_sent_again(void **state)
+{
+    struct kinf_http_request q;
+    struct told wire = { NULL, 0, 0 };
+    char buf[4];
 
     (void)state;
-    expect_sent(none, 1, "");
+    kinf_http_request_init(&q);
+    *http_value(&q, 'a') = KINF_SPAN("value");
+    kinf_http_request_start(&q, "words %a%-");
+    assert_int_equal(kinf_http_request_fill(&q, buf, 4), 4);
+    assert_int_equal(kinf_http_request_fill(&q, buf, 4), 4);
+    kinf_http_request_start(&q, "words %a%-");
+    send_all(&q, 4, 1, &wire);
+    assert_string_equal(wire.text, "words value");
+    free(wire.text);
 }
 
 #if CONFIG_KINF_ASSERT
-static void test_request_refuses_more_parts_than_it_holds(void **state)
+static void test_request_needs_room_for_an_encoded_byte(void **state)
 {
     struct kinf_http_request q;
+    char buf[2];
 
     (void)state;
     kinf_http_request_init(&q);
-    for (unsigned i = 0; i < KINF_PARTS_MAX; i++)
-        kinf_http_request_add(&q, KINF_SPAN("x"), KINF_PART_PLAIN);
-    expect_assert_failure(
-        kinf_http_request_add(&q, KINF_SPAN("x"), KINF_PART_PLAIN));
-}
-
-static void test_request_refuses_a_sent_secret_that_was_none(void **state)
-{
-    struct kinf_http_request q;
-
-    (void)state;
-    kinf_http_request_init(&q);
-    kinf_http_request_add(&q, KINF_SPAN("plain"), KINF_PART_PLAIN);
-    expect_assert_failure(kinf_http_request_sent(&q, 1));
+    kinf_http_request_start(&q, "x%-");
+    expect_assert_failure(kinf_http_request_fill(&q, buf, sizeof(buf)));
 }
 #endif
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request_sends_its_parts_in_order),
-        cmocka_unit_test(test_request_may_begin_and_end_with_a_secret),
+        cmocka_unit_test(test_request_puts_values_between_words),
+        cmocka_unit_test(test_request_leaves_out_words_of_empty_values),
         cmocka_unit_test(test_request_encodes_all_but_unreserved_bytes),
-        cmocka_unit_test(test_request_without_parts_is_done),
+        cmocka_unit_test(test_request_keeps_the_secret_out_of_the_buffer),
+        cmocka_unit_test(test_request_can_be_sent_again),
 #if CONFIG_KINF_ASSERT
-        cmocka_unit_test(test_request_refuses_more_parts_than_it_holds),
-        cmocka_unit_test(test_request_refuses_a_sent_secret_that_was_none),
+        cmocka_unit_test(test_request_needs_room_for_an_encoded_byte),
 #endif
     };
 

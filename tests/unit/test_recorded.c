@@ -53,8 +53,7 @@ static void read_body(struct reader *r, struct kinf_span body,
 {
     while (body.len > 0) {
         size_t used = SIZE_MAX;
-        int event = kinf_json_stream_feed(&r->json, body.ptr, body.len, &used,
-                                          &r->sink, &r->item);
+        int event = kinf_json_stream_feed(&r->json, body.ptr, body.len, &used);
 
         assert_true(used <= body.len);
         body.ptr += used;
@@ -84,7 +83,8 @@ static void run(void *ctx, struct feeder *f, struct told *told)
     r.buf = malloc(r.size);
     assert_non_null(r.buf);
     kinf_http_response_init(&http);
-    kinf_json_stream_init(&r.json, recorded->mode, NULL, 0, recorded->kind);
+    kinf_json_stream_init(&r.json, recorded->mode, &r.sink, &r.item);
+    r.json.kind = recorded->kind;
     while (event != HTTP_END && feeder_next(f, &piece)) {
         size_t used = SIZE_MAX;
 
