@@ -67,7 +67,7 @@ static void end_list(struct kinf_informer *inf)
 {
     inf->sweep_at = 0;
     inf->sweeping = false;
-    inf->relisting = false;
+    inf->relisting = inf->reflector.listing; /* the next may have begun */
     inf->synced = true;
 }
 
