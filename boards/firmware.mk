@@ -29,6 +29,11 @@ $(call flavour,$(BOARD),$(CROSS)gcc,$(FW_FLAGS),$(FW_CONFIG),firmware)
 $(call mbedtls,$(BOARD))
 $(call lwip,$(BOARD))
 
+# Most of a reconnect and of a received byte is spent here: 0.7 KB for twice the
+# speed.
+$(addprefix $(O)/$(BOARD)/obj/mbedtls/,sha256.o chacha20.o poly1305.o): \
+    $(BOARD)_FLAGS += -O2
+
 # A board is compiled as port/lwip is: its driver speaks to lwIP's netif.
 FW_DIRS := boards/$(BOARD) $(FAMILY)
 FW_NAME ?= firmware

@@ -11,6 +11,7 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "netif/ethernet.h"
+#include "words.h"
 
 #define REG(address) (*(volatile uint32_t *)(address))
 #define SYS_RIS REG(0x400FE050u)
@@ -80,24 +81,11 @@ int board_serial_byte(void)
  * where lwIP has its padding. */
 static err_t send_frame(struct netif *netif, struct pbuf *p)
 {
-    uint32_t word = (uint32_t)p->tot_len - SIZEOF_ETH_HDR;
-    uint32_t filled = 2, skip = ETH_PAD_SIZE;
+    struct words_out out = { &MAC_DATA, (uint32_t)p->tot_len - SIZEOF_ETH_HDR,
+                             2 };
 
     (void)netif;
-    for (const struct pbuf *q = p; q != NULL; q = q->next) {
-        const uint8_t *bytes = q->payload;
-
-        for (uint32_t i = skip; i < q->len; i++) {
-            word |= (uint32_t)bytes[i] << (filled * 8);
-            if (++filled == 4) {
-                MAC_DATA = word;
-                word = filled = 0;
-            }
-        }
-        skip = 0;
-    }
-    if (filled > 0)
-        MAC_DATA = word;
+    words_put_frame(&out, p);
     MAC_TR = 1;
     return ERR_OK;
 }

@@ -3,11 +3,14 @@
  *
  * A frame is taken from the chip only when the pool has room for it: until then
  * it waits in the chip's FIFO. */
+#include <string.h>
+
 #include "board.h"
 #include "lwip/etharp.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "netif/ethernet.h"
+#include "words.h"
 
 #define REG(offset) (*(volatile uint32_t *)(0x40200000u + (offset)))
 #define UART_DATA (*(volatile uint32_t *)0x40004000u)
@@ -30,6 +33,11 @@
 
 #define FRAME_IS_THERE (1u << 3)
 #define FRAMES_A_POLL 4
+/* Padding, a frame with its FCS, and up to a whole word. */
+#define LONGEST_FRAME 1518
+#define LONGEST (ETH_PAD_SIZE + LONGEST_FRAME + 2)
+
+_Static_assert(PBUF_POOL_BUFSIZE >= LONGEST, "a frame lies in one piece");
 
 const uint32_t board_clock_hz = 25000000;
 const unsigned board_net_irq = 13;
@@ -68,19 +76,12 @@ int board_serial_byte(void)
 static err_t send_frame(struct netif *netif, struct pbuf *p)
 {
     uint32_t len = (uint32_t)p->tot_len - ETH_PAD_SIZE;
-    uint32_t word = 0, filled = 0;
+    struct words_out out = { &TX_DATA, 0, 0 };
 
     (void)netif;
     TX_DATA = 1u << 13 | 1u << 12 | len; /* first and last piece */
     TX_DATA = len;
-    for (uint32_t i = 0; i < len; i++) {
-        word |= (uint32_t)pbuf_get_at(p, (u16_t)(i + ETH_PAD_SIZE))
-                << (filled * 8);
-        if (++filled == 4 || i + 1 == len) {
-            TX_DATA = word;
-            word = filled = 0;
-        }
-    }
+    words_put_frame(&out, p);
     return ERR_OK;
 }
 
@@ -106,16 +107,17 @@ signed char board_netif_init(struct netif *netif)
     return ERR_OK;
 }
 
-/* Copies words out of the chip into the pieces of p, behind the padding. */
+/* Copies words out of the chip into p, behind the padding. The whole frame lies
+ * in one piece. */
 static void read_frame(struct pbuf *p, uint32_t len)
 {
-    uint32_t at = ETH_PAD_SIZE;
+    uint8_t *to = (uint8_t *)p->payload + ETH_PAD_SIZE;
 
     for (uint32_t done = 0; done < len; done += 4) {
         uint32_t word = RX_DATA;
 
-        for (uint32_t i = 0; i < 4 && done + i < len; i++)
-            pbuf_put_at(p, (u16_t)at++, (uint8_t)(word >> (i * 8)));
+        if (done < LONGEST_FRAME)
+            memcpy(to + done, &word, 4);
     }
 }
 
@@ -128,11 +130,15 @@ bool board_netif_poll(struct netif *netif)
 
         if ((RX_FIFO_INF >> 16 & 0xFF) == 0)
             return false;
-        p = pbuf_alloc(PBUF_RAW, ETH_PAD_SIZE + 1518, PBUF_POOL);
+        p = pbuf_alloc(PBUF_RAW, LONGEST, PBUF_POOL);
         if (p == NULL)
             return false; /* the frame stays in the chip */
         len = RX_STATUS >> 16 & 0x3FFF;
         read_frame(p, len);
+        if (len > LONGEST_FRAME) {
+            pbuf_free(p);
+            continue;
+        }
         pbuf_realloc(p, (u16_t)(ETH_PAD_SIZE + len - 4)); /* without the FCS */
         if (netif->input(p, netif) != ERR_OK)
             pbuf_free(p);
