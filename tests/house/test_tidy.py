@@ -14,14 +14,16 @@ sys.path.insert(0, "tests")
 import tap  # noqa: E402
 
 SRC = {name: os.environ.get(name.upper() + "_DIR", "build/src/" + name)
-       for name in ("jsmn", "mbedtls", "libyaml")}
+       for name in ("jsmn", "mbedtls", "libyaml", "lwip")}
 FLAGS = ["-std=c11", "-Icore/include", "-Icore", "-Iport", "-Iport/posix",
          "-Iport/mbedtls", "-Iboards/linux", "-Itests/freertos/kernel",
          "-D_GNU_SOURCE",
          "-DCONFIG_KINF_INDEX_BITS=32",
          '-DMBEDTLS_CONFIG_FILE="config_gateway.h"',
          "-isystem", SRC["jsmn"], "-isystem", SRC["mbedtls"] + "/include",
-         "-isystem", SRC["libyaml"] + "/include"]
+         "-isystem", SRC["libyaml"] + "/include",
+         "-Iport/lwip", "-isystem", SRC["lwip"] + "/src/include",
+         *(f"-DCONFIG_KINF_LWIP_{by}=1" for by in ("DNS", "DHCP", "SNTP"))]
 
 
 def tidy(path):
@@ -36,7 +38,7 @@ class Tidy(unittest.TestCase):
     def test_no_finding(self):
         files = (glob.glob("core/**/*.c", recursive=True)
                  + glob.glob("port/posix/*.c") + glob.glob("port/mbedtls/*.c")
-                 + glob.glob("port/freertos/*.c")
+                 + glob.glob("port/freertos/*.c") + glob.glob("port/lwip/*.c")
                  + glob.glob("port/https/*.c") + glob.glob("boards/linux/*.c"))
         self.assertGreater(len(files), 10)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -9,6 +9,7 @@
 
 struct tls_rig the_tls;
 int64_t tls_wall_s;
+unsigned tls_draws;
 struct faults faults;
 static _Alignas(8) uint8_t arena[ARENA_BYTES];
 
@@ -26,6 +27,7 @@ static int64_t wall_s(void *ctx)
 
 static void random_bytes(void *ctx, void *out, size_t size)
 {
+    tls_draws++;
     kinf_posix_platform.random(ctx, out, size);
 }
 

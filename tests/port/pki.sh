@@ -59,6 +59,7 @@ authority ca-384 ec384
 signed server-ec ec ca-ec 365 "$names" "$server"
 signed server-rsa rsa2048 ca-rsa 365 "$names" "$server"
 signed server-rsa4096 rsa4096 ca-rsa 365 "$names" "$server"
+signed server-rsa5120 rsa5120 ca-rsa 365 "$names" "$server"
 signed server-384 ec384 ca-384 365 "$names" "$server"
 signed server-short ec ca-ec 1 "$names" "$server"
 signed server-cn ec ca-ec 365 "$server"

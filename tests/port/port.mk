@@ -26,6 +26,15 @@ $(call library,unit-record)
 $(call c_tests,unit-record,port,$(addprefix $(O)/unit-record/, \
     libkinformer.a libmbedtls.a))
 
+# And with what costs more: TLS 1.3, P-384, large tables. Without sanitizers.
+$(call flavour,unit-tls13,gcc,-O1 -g -DKINF_TEST_DER=1 \
+    -DCONFIG_KINF_TLS_1_3=1 -DCONFIG_KINF_TLS_P384=1 \
+    -DCONFIG_KINF_TLS_BIG_TABLES=1 -DCONFIG_KINF_TLS_ARENA_BYTES=40960,,firmware)
+$(call mbedtls,unit-tls13)
+$(call library,unit-tls13)
+$(call c_tests,unit-tls13,port,$(addprefix $(O)/unit-tls13/, \
+    libkinformer.a libmbedtls.a))
+
 # port/lwip on lwIP for the host, comfortable and lean, with a peer inside the
 # test; and with lwIP in a thread of its own, on port/freertos, lwIP's layer for
 # FreeRTOS and the stand-in for its kernel. Neither core nor TLS is linked.
@@ -67,7 +76,9 @@ C_TESTS := $(filter-out $(O)/unit-gcc/port/test_record \
     $(addprefix $(O)/unit-firmware/port/test_, \
         posix bad_ports pieces record lwip lwip_thread) \
     $(addprefix $(O)/unit-record/port/test_, \
-        posix bad_ports pieces mbedtls tls tls_wire tickets lwip lwip_thread), \
+        posix bad_ports pieces mbedtls tls tls_wire tickets lwip lwip_thread) \
+    $(addprefix $(O)/unit-tls13/port/test_, \
+        posix bad_ports pieces tls_wire record lwip lwip_thread), \
     $(C_TESTS)) $(LWIP_TESTS)
 
 # make port-test PORT=posix|mbedtls|lwip: one port through the conformance

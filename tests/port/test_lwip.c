@@ -571,10 +571,7 @@ static void the_time_goes_on_over_the_clocks_wrap(struct rig *rig)
                         (int64_t)(passed_ms / 1000)));
 }
 
-#define CHECK(name)                                                            \
-    {                                                                          \
-#name, name, 0                                                         \
-    }
+#define CHECK(name) { #name, name, 0 }
 static const struct check checks[] = {
     CHECK(a_full_window_does_not_stop_what_is_sent),
     CHECK(small_segments_do_not_fill_the_pool),

@@ -13,7 +13,7 @@ static void *make_dripping(void)
     return tls;
 }
 
-#ifdef KINF_TEST_DER
+#ifdef ONLY_TLS_1_2
 #define COUNT 2 /* this profile speaks TLS 1.2 only */
 #else
 #define COUNT 3

@@ -147,6 +147,7 @@ static void no_anchor_no_connection(struct rig *rig)
 static void dates_are_checked(struct rig *rig)
 {
     for (size_t v = 0; v < version_count; v++) {
+        start(0, "ca-ec");
         serve_version(rig, "server-short", "noticket", versions[v]);
         tls_wall_s = time(NULL) + 2 * DAY;
         refused(rig, KINF_ERR_EXPIRED, "expired on 20");
@@ -278,7 +279,7 @@ static void steps_that_cannot_be_cut_are_announced(struct rig *rig)
     serve(rig, "server-rsa 1.2");
     (void)round_trip(rig);
     REQUIRE(long_steps > 0, "a handshake with RSA, and nobody was told");
-#ifdef KINF_TEST_DER
+#ifdef ONLY_TLS_1_2
     start(0, "ca-ec");
     long_steps = 0;
     serve(rig, "server-ec 1.2");
@@ -287,10 +288,88 @@ static void steps_that_cannot_be_cut_are_announced(struct rig *rig)
 #endif
 }
 
-#define CHECK(name)                                                            \
-    {                                                                          \
-#name, name, 120                                                       \
+#ifdef ONLY_TLS_1_2
+/* Calls of open() until the connection stands. */
+static unsigned steps_with(struct rig *rig, unsigned max_ops)
+{
+    unsigned steps = 0;
+    int err;
+
+    tls_system.max_ops = max_ops;
+    start(0, "ca-ec");
+    peer_tell(&rig->peer, "accept");
+    while ((err = rig->ops->open(rig->ctx, rig->host, rig->number)) ==
+           KINF_ERR_AGAIN) {
+        steps++;
+        rig_wait(rig, 10000);
     }
+    REQUIRE(err == KINF_OK, "%s", rig_reason(rig));
+    REQUIRE(peer_answer(&rig->peer), "peer: %s", rig->peer.answer);
+    rig->ops->close(rig->ctx);
+    return steps;
+}
+
+/* Several multiplications of about 3,300 operations each. */
+static void a_handshake_with_an_ecdsa_server_is_cut(struct rig *rig)
+{
+    unsigned whole, by_default;
+
+    serve(rig, "server-ec 1.2 noticket");
+    whole = steps_with(rig, 1000000);
+    by_default = steps_with(rig, 0);
+    REQUIRE(by_default >= whole + 40, "%u steps by default, %u uncut",
+            by_default, whole);
+    REQUIRE(steps_with(rig, 1000) < by_default, "max_ops has no effect");
+}
+
+static void chacha20_comes_first_without_aes_in_hardware(struct rig *rig)
+{
+    static const char *const servers[][2] = { { "server-ec", "ca-ec" },
+                                              { "server-rsa", "ca-rsa" } };
+
+    for (size_t i = 0; i < COUNT(servers); i++) {
+        start(0, servers[i][1]);
+        serve_version(rig, servers[i][0], "", "1.2");
+        (void)round_trip(rig);
+        info_has(rig, "CHACHA20-POLY1305");
+    }
+}
+
+/* A stranger's key above 4,096 bits costs us nothing but its reading. */
+static void keys_of_a_size_we_did_not_plan_for_are_refused(struct rig *rig)
+{
+    start(0, "ca-rsa");
+    serve(rig, "server-rsa5120 1.2");
+    refused(rig, KINF_ERR_NOT_TRUSTED, "cannot be read");
+}
+#endif
+
+/* In the middle of a handshake the stack is short. */
+static void fresh_entropy_is_drawn_between_connections_only(struct rig *rig)
+{
+    start(0, "ca-ec");
+    for (int i = 0; i < 3; i++) {
+        unsigned before = tls_draws;
+        uint64_t got = 0;
+
+        peer_tell(&rig->peer, "accept");
+        while (rig->ops->open(rig->ctx, rig->host, rig->number) ==
+                   KINF_ERR_AGAIN &&
+               rig_status(rig).phase != KINF_PHASE_HANDSHAKE)
+            rig_wait(rig, 10000);
+        REQUIRE(tls_draws == before + 1, "%u draws before the handshake",
+                tls_draws - before);
+        REQUIRE(rig_open(rig) == KINF_OK, "%s", rig_reason(rig));
+        REQUIRE(peer_answer(&rig->peer), "peer: %s", rig->peer.answer);
+        peer_tell(&rig->peer, "send 300000");
+        rig_recv(rig, &got, 300000, 8000);
+        REQUIRE(peer_answer(&rig->peer), "peer: %s", rig->peer.answer);
+        REQUIRE(tls_draws == before + 1, "%u draws since", tls_draws - before);
+        rig->ops->close(rig->ctx);
+    }
+}
+
+#define CHECK(name) { #name, name, 120 }
 static const struct check checks[] = {
     CHECK(good_servers_of_all_kinds),
     CHECK(names_and_addresses_that_the_certificate_has),
@@ -310,6 +389,12 @@ static const struct check checks[] = {
     CHECK(dates_are_refused_without_a_clock_by_default),
 #endif
     CHECK(steps_that_cannot_be_cut_are_announced),
+#ifdef ONLY_TLS_1_2
+    CHECK(a_handshake_with_an_ecdsa_server_is_cut),
+    CHECK(chacha20_comes_first_without_aes_in_hardware),
+    CHECK(keys_of_a_size_we_did_not_plan_for_are_refused),
+#endif
+    CHECK(fresh_entropy_is_drawn_between_connections_only),
 };
 
 int main(void)

@@ -4,7 +4,7 @@
 
 #include "port/tls_rig.h"
 
-#ifdef KINF_TEST_DER
+#ifdef ONLY_TLS_1_2
 const char *const versions[] = { "1.2" };
 #else
 const char *const versions[] = { "1.2", "1.3" };
