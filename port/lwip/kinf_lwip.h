@@ -68,10 +68,10 @@ void kinf_lwip_notify(struct kinf_lwip_tcp *tcp, void (*notify)(void *ctx),
  * called from there, too. */
 void kinf_lwip_platform(const struct kinf_platform *platform);
 
-/* ---- wall time by SNTP (CONFIG_KINF_LWIP_SNTP) --------------------------- */
+/* ---- wall time by SNTP (CONFIG_KINF_LWIP_SNTP) -------------------------- */
 
-/* Asks server (an IPv4 address, or a name with CONFIG_KINF_LWIP_DNS; kept; NULL:
- * the one that DHCP names) for the time, until it answers and then every
+/* Asks server (an IPv4 address, or a name with CONFIG_KINF_LWIP_DNS; kept;
+ * NULL: the one that DHCP names) for the time, until it answers and then every
  * CONFIG_KINF_LWIP_SNTP_SECONDS. Where lwIP runs. Returns KINF_OK, or
  * KINF_ERR_FULL when lwIP has no UDP place left. */
 int kinf_lwip_sntp_start(const char *server);
