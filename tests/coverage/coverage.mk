@@ -16,11 +16,11 @@ DEPS_TEST += coverage
 COVERAGE_SIM := $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c))
 COVERAGE_FLAVOURS := coverage coverage-small coverage-sim-small
 COVERAGE_COUNTERS := -fprofile-instr-generate -fcoverage-mapping \
-    -fcoverage-mcdc -w
+    -fcoverage-mcdc
 
-$(call flavour,coverage,clang-$(COVERAGE_CLANG),-O1 -g,,gateway)
-$(call flavour,coverage-small,clang-$(COVERAGE_CLANG),-O1 -g -DTEST_SMALL=1,tests/small.h,gateway)
-$(call flavour,coverage-sim-small,clang-$(COVERAGE_CLANG),-O1 -g,tests/sim/small.h,gateway)
+$(call flavour,coverage,clang-$(COVERAGE_CLANG),-O1 -g -w,,gateway)
+$(call flavour,coverage-small,clang-$(COVERAGE_CLANG),-O1 -g -w -DTEST_SMALL=1,tests/small.h,gateway)
+$(call flavour,coverage-sim-small,clang-$(COVERAGE_CLANG),-O1 -g -w,tests/sim/small.h,gateway)
 
 # Only core is counted. $(call coverage_rules,FLAVOUR)
 define coverage_rules

@@ -312,8 +312,8 @@ static void test_keys_of_one_hash_are_told_apart(void **state)
     static const struct {
         const char *space, *name, *key;
     } keys[] = {
-        { "ns", "n134695", "ns/n134695" }, { "ns", "n246916", "ns/n246916" },
-        { "n47979", "x", "n47979/x" },     { "n152114", "x", "n152114/x" },
+        { "ns", "n161554", "ns/n161554" }, { "ns", "n291045", "ns/n291045" },
+        { "n92124", "x", "n92124/x" },     { "n210911", "x", "n210911/x" },
     };
     struct kinf_object got;
 
