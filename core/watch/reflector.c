@@ -209,11 +209,14 @@ static bool wants_break(const struct kinf_informer *inf)
            (r->probing && r->shared);
 }
 
-/* Ends a watch between two events, to go on from the same version. */
+/* Ends a watch between two events, to go on from the same version, or a list,
+ * to go on with the same page; its first one is asked for as a new list, since
+ * what it held a while ago may be gone. */
 static void take_break(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
 
+    r->listing = r->listing && r->page_len > 0;
     kinf_exchange_close(&r->main);
     r->state = ASK;
 }

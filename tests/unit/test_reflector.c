@@ -307,6 +307,32 @@ static void test_deadlines_stand_still_while_nobody_reads(void **state)
     fake_end_world(&w);
 }
 
+static void reloaded(void *ctx)
+{
+    (void)ctx;
+}
+
+/* What a list showed before a break may be gone after it: it is asked for as a
+ * new list, which sweeps what it does not hold. */
+static void test_a_list_after_a_break_is_a_new_one(void **state)
+{
+    static const struct fake_answer script[] = {
+        { PAGED, 200, "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":["
+          OBJECT("a", "3") ",", FAKE_OPEN, NULL },
+        { PAGED, 200, LIST("7", OBJECT("b", "6")), FAKE_WHOLE, NULL },
+        { "resourceVersion=7", 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    fake_run(&w, 10);
+    assert_string_equal("initial a@3", fake_shown(&w.handler));
+    kinf_reload(&w.k, reloaded, NULL);
+    fake_run(&w, 10);
+    assert_string_equal("initial b@6 lost a@3", fake_shown(&w.handler));
+    fake_end_world(&w);
+}
+
 /* ---- one connection by turns -------------------------------------------- */
 
 static struct kinf_informer second;
@@ -510,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_each_part_of_an_answer_has_its_deadline),
         cmocka_unit_test(test_an_object_that_drips_has_its_limit),
         cmocka_unit_test(test_deadlines_stand_still_while_nobody_reads),
+        cmocka_unit_test(test_a_list_after_a_break_is_a_new_one),
         cmocka_unit_test(test_two_informers_take_turns_on_one_connection),
         cmocka_unit_test(test_a_turn_that_is_not_read_on_is_lost),
         cmocka_unit_test(test_each_phase_is_told),
