@@ -472,9 +472,12 @@ static void end_taking(struct kinf_json_stream *s)
         item->http_status = (int)number;
         break;
     case F_RETRY:
-    default:
-        if (kinf_read_decimal(s->text, &number) && number > 0)
-            item->retry_after_ms = (number < 1000000 ? number : 1000000) * 1000;
+    default: /* a header may have said more */
+        if (!kinf_read_decimal(s->text, &number))
+            number = 0;
+        number = (number < 1000000 ? number : 1000000) * 1000;
+        if (number > item->retry_after_ms)
+            item->retry_after_ms = number;
         break;
     }
     s->taken = F_NONE;
