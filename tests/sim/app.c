@@ -166,7 +166,8 @@ static bool has_left(const struct app *a, uint32_t object, uint32_t seq)
         if (s->seq <= seq)
             return false;
         if (!view_has(&a->box->view, o->states.at[i]) ||
-            (a->filters && s->rev % 3 == 0) || s->look.broken != BROKEN_NOT)
+            (a->filters && (s->rev % 3 == 0 ||
+                            s->look.broken == BROKEN_VERSION)))
             return true;
     }
     return false;
@@ -394,6 +395,9 @@ struct app *app_add(struct box *box, enum kinf_mode mode, uint32_t resync_ms,
              "a handler is refused: %s", kinf_strerror(err));
         return NULL;
     }
+    if (rng_percent(&sim.rng, 25)) /* near the end of the numbers */
+        a->listener.pushed = a->listener.popped =
+            UINT32_MAX - rng_below(&sim.rng, 20);
     a->used = true;
     a->number = ++numbers;
     TELL("app: " WHO " is added, %s%s, resync %u ms", WHO_ARGS,

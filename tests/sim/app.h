@@ -61,6 +61,8 @@ struct box {
     uint64_t opens;
     uint32_t whole_lists; /* ever */
     uint32_t sessions;    /* bit mask of links that ask for it */
+    uint64_t not_before;  /* the server asked us not to come back before */
+    uint32_t waits_on;    /* link by which it did */
     uint32_t errors;
     bool nameless; /* some item had no name since it was complete */
     bool has_index;

@@ -70,6 +70,84 @@ void check_hour(void)
     }
 }
 
+/* ---- patience: not too little, not too much ----------------------------- */
+
+#define LONGEST_DEADLINE (CONFIG_KINF_IDLE_MS + 30 * SECOND)
+#define SHORTEST_DEADLINE (14 * SECOND)
+
+/* Notes when bytes came slowly, */
+static void note_trickle(void)
+{
+    bool trickles = sim.now < net.drip_until || sim.now < net.slow_until ||
+                    sim.now < net.hold_until || sim.now < net.shred_until ||
+                    net.window < 4096;
+
+    for (uint32_t i = 0; i < world.link_count; i++)
+        trickles |= world.links[i].last_at > sim.now + 2 * SECOND;
+    if (trickles)
+        world.trickled_at = sim.now;
+}
+
+/* and when the time that passes is not the server's alone. */
+static void note_hindrance(void)
+{
+    bool hindered = sim.now < world.late_until ||
+                    sim.now < world.suspended_until;
+
+    for (uint32_t i = 0; i < world.box_count; i++) {
+        const struct box *b = &world.boxes[i];
+
+        hindered |= b->running && (b->inf.reflector.main.paused ||
+                                   b->inf.reflector.aside.paused);
+    }
+    if (hindered)
+        world.hindered_at = sim.now;
+}
+
+/* Half open, nothing on its way: nobody will ever hear of it. */
+static bool is_dead(const struct link *l)
+{
+    return l->phase == KINF_PHASE_OPEN && l->dead && l->dead_at == NEVER &&
+           l->reset_at == NEVER && l->end_at == NEVER && l->flying == 0;
+}
+
+void check_dead(void)
+{
+    note_trickle();
+    note_hindrance();
+    for (uint32_t i = 0; i < world.link_count; i++) {
+        const struct link *l = &world.links[i];
+        uint64_t since = l->heard_at > l->asked_at ? l->heard_at : l->asked_at;
+
+        if (since < world.hindered_at)
+            since = world.hindered_at;
+        MUST(!is_dead(l) || world.sessions[i].owner == NULL ||
+                 sim.now < since + LONGEST_DEADLINE,
+             "connection %u has been dead for %llu s, and is still waited for",
+             i, (unsigned long long)((sim.now - since) / SECOND));
+    }
+}
+
+/* A deadline stands still while we ourselves do not read. Where bytes trickle,
+ * silence is another thing than no byte. */
+void check_timeout(const struct box *b)
+{
+    note_trickle();
+    if (sim.now < world.trickled_at + 5 * MINUTE ||
+        sim.now < world.late_until + 5 * MINUTE ||
+        sim.now < world.suspended_until + 5 * MINUTE ||
+        CONFIG_KINF_POLL_EVENTS == 1)
+        return;
+    for (uint32_t i = 0; i < world.link_count; i++) {
+        const struct link *l = &world.links[i];
+
+        MUST((b->sessions >> i & 1u) == 0 || l->closed_at != sim.now ||
+                 sim.now >= l->heard_at + SHORTEST_DEADLINE,
+             "informer %u: timed out, %llu ms after bytes came", b->number,
+             (unsigned long long)(sim.now - l->heard_at));
+    }
+}
+
 /* ---- listings that go on over many polls -------------------------------- */
 
 static uint32_t uid_now(struct box *b, uint32_t key)
@@ -406,6 +484,7 @@ void check_calm(struct box *b)
                 sum.most + cost(b->config.sizes.object_bytes) + cost(400) <=
                     (b->config.sizes.arena_bytes & ~3u);
 
+    MUST(!world.reloading, "a reload has not come to its end");
     while (is_busy(b) && sim.now < until)
         world_go_on(sim.now + SECOND);
     in_use = held(b);

@@ -15,10 +15,30 @@ static const char *name_of(char out[NAME_MAX_BYTES], uint32_t pick)
     return out;
 }
 
+/* Pairs whose hashes are equal in a world that collides, in namespace ns0 and
+ * without one. */
+static uint32_t colliding_key(uint32_t res, uint32_t pair, uint32_t which)
+{
+    static const uint32_t pairs[2][4][2] = {
+        { { 262957, 453785 }, { 442330, 541685 }, { 301727, 363134 },
+          { 200223, 272918 } },
+        { { 134888, 359034 }, { 254271, 403765 }, { 489821, 592957 },
+          { 68161, 212177 } }
+    };
+    char name[16];
+
+    snprintf(name, sizeof(name), "h-%u",
+             pairs[kinds[res].namespaced][pair][which]);
+    return etcd_key(res, "ns0", name);
+}
+
 static uint32_t key_by_pick(uint32_t res, uint32_t pick)
 {
     char name[NAME_MAX_BYTES], space[8];
+    uint32_t n = pick % world.names;
 
+    if (world.collides && n % 3 < 2)
+        return colliding_key(res, n / 3 % 4, n % 3);
     snprintf(space, sizeof(space), "ns%u", pick / world.names % 4);
     return etcd_key(res, space, name_of(name, pick));
 }
@@ -351,6 +371,9 @@ static void hurt_network(const struct action *a)
         net.tls_error = -(int)(13 + a->n[0] % 9);
         net.tls_until = until;
         break;
+    case OP_UNVERIFIED:
+        net.unverified_until = until;
+        break;
     case OP_SLOW:
         net.slow_ms = a->n[0];
         net.slow_until = until;
@@ -430,6 +453,11 @@ static void hurt_server(const struct action *a)
     case OP_END_WATCH:
         server_end_watches(a->n[0] != 0);
         break;
+    case OP_SHORT_WATCH:
+        server.short_ms = a->n[0];
+        server.short_clean = a->n[1] != 0;
+        server.short_until = until;
+        break;
     case OP_NO_BOOKMARKS:
         server.no_bookmarks_until = until;
         break;
@@ -483,7 +511,15 @@ static void closed(void *ctx)
     for (uint32_t i = 0; i < world.link_count; i++)
         MUST(world.links[i].phase == KINF_PHASE_CLOSED,
              "connection %u is open at a reload", i);
+    world.reloading = false;
     TELL("app: all connections are closed for a reload");
+}
+
+/* It takes its time with what is there, while the cluster changes. */
+static void come_late(struct app *a)
+{
+    a->slow_until = sim.now + 2 * MINUTE;
+    flood(a->box->view.res, 60, 500);
 }
 
 static void application(const struct action *a)
@@ -491,15 +527,19 @@ static void application(const struct action *a)
     struct box *b = &world.boxes[a->n[0] % world.box_count];
     struct app *app = b->running ? box_app(b, a->n[1]) : NULL;
 
-    if (a->op == OP_RELOAD)
+    if (a->op == OP_RELOAD) {
+        world.reloading = true;
         kinf_reload(&world.kinf, closed, NULL);
+    }
     if (!b->running || b->stopping)
         return;
     world.woken = true;
     switch ((int)a->op) {
     case OP_ADD_APP:
-        (void)app_add(b, (a->n[1] & 1) != 0 ? KINF_EVERY : KINF_LATEST,
+        app = app_add(b, (a->n[1] & 1) != 0 ? KINF_EVERY : KINF_LATEST,
                       a->n[2], (a->n[1] & 2) != 0);
+        if (app != NULL && (a->n[1] & 4) != 0)
+            come_late(app);
         break;
     case OP_REMOVE_APP:
         if (app != NULL)

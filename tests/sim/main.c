@@ -119,10 +119,11 @@ static void run_seed(const struct run *run, uint64_t seed,
     world_run(&options, result);
 }
 
-/* A world that hangs is one that failed: it takes a second or two at most. */
-static void limit_time(void)
+/* A world that hangs is one that failed: ten hours take a second or so. */
+static void limit_time(const struct run *run)
 {
-    const struct rlimit limit = { .rlim_cur = 120, .rlim_max = 120 };
+    const rlim_t seconds = 30 + 5 * run->options.hours;
+    const struct rlimit limit = { .rlim_cur = seconds, .rlim_max = seconds };
 
     (void)setrlimit(RLIMIT_CPU, &limit);
 }
@@ -140,7 +141,7 @@ static void start(const struct run *run, struct slot *slot, uint64_t seed)
     }
     if (slot->pid > 0)
         return;
-    limit_time();
+    limit_time(run);
     run_seed(run, seed, slot->result);
     exit(0);
 }

@@ -30,6 +30,10 @@ static void random_bytes(void *ctx, void *out, size_t size)
     unsigned char *at = out;
 
     (void)ctx;
+    if (world.collides && size == sizeof(world.kinf.hash_key)) {
+        memset(out, 0, size); /* the key under which some names collide */
+        return;
+    }
     while (size-- > 0)
         *at++ = (unsigned char)rng_below(&sim.rng, 256);
 }
@@ -37,7 +41,7 @@ static void random_bytes(void *ctx, void *out, size_t size)
 static struct kinf_span read_token(void *ctx, bool refused)
 {
     (void)ctx;
-    if (!world.links[0].verified) /* it would not be sent */
+    if (!world.links[0].trusted) /* it would never be sent */
         return (struct kinf_span){ NULL, 0 };
     if (refused && sim.now >= world.token_readable_at)
         world.token_number = server.token;
@@ -110,6 +114,17 @@ static void draw_keep(struct box *b)
     }
 }
 
+static uint32_t arena_least(const struct kinf_sizes *z)
+{
+    const struct kinf_informer_config c = {
+        .sizes = { .object_bytes = z->object_bytes }
+    };
+    size_t need;
+
+    (void)kinf_informer_check(&c, &need);
+    return (uint32_t)need;
+}
+
 /* From the smallest legal sizes to those where everything fits easily. */
 static struct kinf_sizes draw_sizes(void)
 {
@@ -130,7 +145,7 @@ static struct kinf_sizes draw_sizes(void)
         z.objects = world.names * 8 + 4;
     if (world.size == 3)
         z.fifo = 1 + rng_size(r, 64);
-    z.arena_bytes = 2 * z.object_bytes + 64;
+    z.arena_bytes = arena_least(&z) + (one_in(2) ? 64 : 0);
     if (!one_in(4))
         z.arena_bytes += rng_size(r, z.objects * z.object_bytes);
     if (world.size >= 2 && !one_in(3))
@@ -149,6 +164,8 @@ static void note_error(void *ctx, int err, int http_status,
     MUST(err < 0 && err > -KINF_ERR_COUNT, "error %d is told", err);
     b->errors++;
     b->nameless |= err == KINF_ERR_NO_IDENTITY;
+    if (err == KINF_ERR_TIMEOUT)
+        check_timeout(b);
     TELL("informer %u: error %s, HTTP %d, %.*s %.*s", b->number,
          kinf_strerror(err), http_status, (int)message.len, message.ptr,
          object != NULL ? (int)object->name.len : 0,
@@ -160,7 +177,7 @@ static struct kinf_session *new_session(uint32_t box)
     uint32_t i = world.link_count++;
     uint32_t size = one_in(3) ? 256 : 256 + rng_size(choice(), 16384);
 
-    link_init(&world.links[i], world.links[0].verified);
+    link_init(&world.links[i], world.links[0].trusted);
     world.buffers[i] = malloc(size);
     MUST(world.buffers[i] != NULL, "out of memory");
     kinf_session_init(&world.sessions[i], &world.kinf, &link_ops,
@@ -270,6 +287,7 @@ void world_make(const struct options *options)
     world.box_count = rng_range(choice(), 1, world.size == 3 ? 2 : 3);
     world.turns = world.box_count > 1 && one_in(6);
     world.verifies = one_in(2);
+    world.collides = one_in(4);
     world.wall_known = !one_in(4);
     world.clock_base = one_in(2) ? 0x100000000u - rng_size(choice(), 8 * HOUR)
                                  : rng_next(choice()) & 0xFFFFFFFFu;
@@ -282,7 +300,7 @@ void world_make(const struct options *options)
     make_nature();
     fill_cluster();
     init_library(one_in(3) ? rng_size(choice(), MINUTE) : 0);
-    world.links[0].verified = !one_in(8);
+    world.links[0].trusted = !one_in(8);
     for (uint32_t i = 0; i < world.box_count; i++) {
         world.boxes[i].number = i;
         make_box(&world.boxes[i]);
@@ -312,6 +330,7 @@ void box_start(struct box *b)
         b->inf.store.generation = (uint16_t)(UINT16_MAX -
                                              rng_below(choice(), 8));
     b->running = true;
+    b->not_before = 0;
     b->stopping = b->has_index = b->listing = false;
     box_add_apps(b);
     if (one_in(2))
@@ -377,7 +396,7 @@ void world_make_quiet(void)
     server.token_bytes = 1024;
     fill_cluster();
     init_library(0);
-    world.links[0].verified = true;
+    world.links[0].trusted = true;
     world.box_count = 1;
     b->config = (struct kinf_informer_config){
         .resource = KINF_RESOURCE_CONFIGMAPS, .sizes = KINF_SIZES_DEFAULT,

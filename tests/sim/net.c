@@ -25,13 +25,14 @@ void net_calm(void)
     net.refuse_until = net.name_until = net.silent_until = 0;
     net.hang_until = net.tls_until = net.slow_until = net.drip_until = 0;
     net.shred_until = net.stall_until = net.hold_until = 0;
+    net.unverified_until = 0;
     net.cut_set = false;
 }
 
-void link_init(struct link *l, bool verified)
+void link_init(struct link *l, bool trusted)
 {
     *l = (struct link){ .number = (uint32_t)net.links.count,
-                        .verified = verified, .phase = KINF_PHASE_CLOSED };
+                        .trusted = trusted, .phase = KINF_PHASE_CLOSED };
     *array_push(&net.links) = l;
 }
 
@@ -237,7 +238,7 @@ static int link_send(void *ctx, const void *data, size_t size)
              "bytes are sent before the answer has ended");
     l->bytes_up += size;
     l->moves++;
-    l->active_at = sim.now;
+    l->active_at = l->asked_at = sim.now;
     text_bytes(&l->up, data, size);
     timer_at(sim.now + half_trip(), arrives, NULL, l->serial << 24 | size);
     return (int)size;
@@ -299,11 +300,13 @@ static void connected(struct link *l)
     static uint64_t serials;
 
     l->phase = KINF_PHASE_OPEN;
+    l->verified = l->trusted && !active(net.unverified_until);
+    l->lost = false;
     l->serial = ++serials;
     l->ended = l->dead = false;
     l->end_at = l->reset_at = l->dead_at = l->held_since = NEVER;
     l->last_at = 0;
-    l->active_at = sim.now;
+    l->active_at = l->asked_at = sim.now;
     l->by_time = false;
     l->conn = server_accept(l);
     if (net.idle_cut_ms > 0)
@@ -382,6 +385,7 @@ static int link_recv(void *ctx, void *data, size_t size)
             (void)fwrite(data, 1, bytes, sim.wire);
     text_drop(&l->down, bytes);
     l->flying -= bytes;
+    l->heard_at = sim.now;
     l->bytes_down += bytes;
     l->moves++;
     s->bytes -= bytes;
@@ -402,6 +406,9 @@ static void link_close(void *ctx)
         TELL("net: connection %u is closed by the client", l->number);
     l->conn = NULL;
     l->serial = 0;
+    l->closed_at = sim.now;
+    l->lost = l->flying > 0 || l->pending.len > 0 || l->dead ||
+              l->reset_at != NEVER;
     if (conn != NULL)
         server_hangup(conn);
     l->phase = KINF_PHASE_CLOSED;

@@ -22,7 +22,8 @@ struct segment {
 
 struct link {
     uint32_t number;
-    bool verified; /* TLS, and so a token may be sent */
+    bool trusted;  /* over TLS, if nobody is in between */
+    bool verified; /* this connection is, and so a token may be sent */
     /* opening */
     enum kinf_phase phase;
     uint64_t step_at;  /* the phase ends; NEVER: hangs */
@@ -51,6 +52,8 @@ struct link {
     uint32_t read_zero; /* AGAINs in a row */
     /* counters */
     uint64_t opens, bytes_up, bytes_down, calls, moves, forgotten;
+    uint64_t asked_at, heard_at, closed_at; /* last byte up, down; close */
+    bool lost; /* something sent to us was not read before the last close */
 };
 
 /* What is wrong with the network now. Times are until when. */
@@ -59,7 +62,7 @@ struct net {
     uint64_t refuse_until, name_until, silent_until; /* silent: SYNs are lost */
     uint64_t hang_until;
     enum kinf_phase hang_phase;
-    uint64_t tls_until;
+    uint64_t tls_until, unverified_until;
     int tls_error;
     uint64_t slow_until;
     uint32_t slow_ms;
@@ -82,7 +85,7 @@ extern struct net net;
 extern const struct kinf_transport_ops link_ops;
 
 void net_init(uint32_t rtt_ms);
-void link_init(struct link *l, bool verified);
+void link_init(struct link *l, bool trusted);
 /* All faults end; what is broken stays broken until somebody notices. */
 void net_calm(void);
 void net_reset_all(bool clean);

@@ -160,6 +160,10 @@ static void draw_fault(struct rng *r, struct action *a)
     case OP_SKEW:
         a->n[0] = rng_below(r, 200000);
         break;
+    case OP_SHORT_WATCH:
+        a->n[0] = rng_size(r, 20 * SECOND);
+        a->n[1] = flag(r);
+        break;
     default: /* on or off, and how long */
         a->n[0] = flag(r);
         break;
@@ -172,7 +176,7 @@ static void draw_app(struct rng *r, struct action *a)
     a->n[1] = pick(r);
     a->n[2] = 0;
     if (a->op == OP_ADD_APP) {
-        a->n[1] = rng_below(r, 4);
+        a->n[1] = rng_below(r, 8);
         a->n[2] = flag(r) * SECOND * rng_range(r, 1, 900);
     } else if (a->op == OP_STOP) {
         a->n[1] = rng_size(r, 10 * MINUTE);
@@ -220,6 +224,19 @@ static enum op draw_ordinary(struct rng *r)
     return usual[rng_below(r, COUNT_OF(usual))];
 }
 
+/* What changes while somebody is away is what he must find out. */
+static void draw_meanwhile(struct script *s, struct rng *r, uint64_t at,
+                           uint64_t until)
+{
+    uint32_t changes = rng_percent(r, 50) ? rng_size(r, 8) : 0;
+    uint32_t for_ms = rng_size(r, MINUTE);
+
+    if (for_ms > until - at)
+        for_ms = (uint32_t)(until - at);
+    for (; changes > 0 && for_ms > 0; changes--)
+        draw(s, r, at + rng_below(r, for_ms), draw_ordinary(r));
+}
+
 void script_draw(struct script *s, struct rng *r, uint64_t from,
                  uint64_t until, uint32_t hours, unsigned mask)
 {
@@ -233,8 +250,12 @@ void script_draw(struct script *s, struct rng *r, uint64_t from,
         draw(s, r, within(r, from, until), draw_ordinary(r));
     for (uint32_t i = 0; i < others; i++)
         draw(s, r, within(r, from, until), any_of(r, mask, false));
-    for (uint32_t i = 0; i < hurts && (mask & faults) != 0; i++)
-        draw(s, r, within(r, from, until), any_of(r, mask & faults, true));
+    for (uint32_t i = 0; i < hurts && (mask & faults) != 0; i++) {
+        uint64_t at = within(r, from, until);
+
+        draw(s, r, at, any_of(r, mask & faults, true));
+        draw_meanwhile(s, r, at, until);
+    }
     if ((mask & KIND_RESTORE) != 0 && rng_percent(r, 30)) {
         uint64_t at = within(r, from, until - (until - from) / 3);
 

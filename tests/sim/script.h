@@ -43,7 +43,7 @@ enum {
     X(HANG, "hang", KIND_NET, 1, "phase - for_ms")                             \
     X(TLS, "tls", KIND_NET, 1, "error - for_ms")                               \
     X(SLOW, "slow", KIND_NET, 1, "ms - for_ms")                                \
-    X(DRIP, "drip", KIND_NET, 1, "bytes - for_ms") \
+    X(DRIP, "drip", KIND_NET, 1, "bytes - for_ms")                           \
     X(SHRED, "shred", KIND_NET, 1, "- - for_ms")                               \
     X(STALL, "stall", KIND_NET, 1, "- - for_ms")                               \
     X(CUT, "cut", KIND_NET, 1, "after link clean")                             \
@@ -75,7 +75,9 @@ enum {
     X(INDEX, "index", KIND_APP, 0, "informer - -")                             \
     X(SUSPEND, "suspend", KIND_TIME, 1, "- - for_ms")                          \
     X(LATE, "late", KIND_TIME, 1, "ms - for_ms")                               \
-    X(SKEW, "skew", KIND_TIME, 1, "seconds - -")
+    X(SKEW, "skew", KIND_TIME, 1, "seconds - -")                               \
+    X(UNVERIFIED, "unverified", KIND_NET, 1, "- - for_ms")                     \
+    X(SHORT_WATCH, "short-watch", KIND_SERVER, 1, "ms clean for_ms")
 
 enum op {
 #define X(name, text, kind, fault, numbers) OP_##name,

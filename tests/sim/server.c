@@ -29,7 +29,8 @@ struct conn {
     /* watch */
     size_t next;        /* in the resource's log */
     uint64_t from;      /* events after this version */
-    uint64_t told;      /* newest version that was sent */
+    uint64_t told;      /* by the last bookmark, to this view */
+    struct view told_view;
     uint64_t end_at;
     uint32_t unread;    /* events since the client last had read all */
     bool streamed;      /* it began with the initial events */
@@ -97,6 +98,7 @@ static struct asked asked_of(const struct conn *c)
         .first_page = !q->watch && q->name[0] == '\0' && !q->has_continue,
         .watch = q->watch, .stream = q->watch && q->initial_events,
         .get = q->name[0] != '\0', .has_version = q->has_version,
+        .version = q->version,
         .probe = !q->watch && q->limit == 1 && !q->has_version &&
                  !q->has_continue && q->view.metadata_only
     };
@@ -386,8 +388,10 @@ static void refuse_text(struct conn *c, int code, const char *phrase,
     whole_text(c, code, phrase, "text/plain; charset=utf-8", more, &t);
 }
 
-static void retry_after(char *out, size_t size, uint32_t seconds)
+static void retry_after(const struct conn *c, char *out, size_t size,
+                        uint32_t seconds)
 {
+    struct asked asked = asked_of(c);
     struct text t = { NULL, 0, 0, 0 };
 
     text_add(&t, "Retry-After: ");
@@ -397,13 +401,14 @@ static void retry_after(char *out, size_t size, uint32_t seconds)
         text_fmt(&t, "%u", seconds);
     snprintf(out, size, "%s\r\n", t.ptr);
     text_free(&t);
+    world_told_to_wait(&asked, seconds);
 }
 
 static void refuse_busy(struct conn *c)
 {
     char more[64];
 
-    retry_after(more, sizeof(more), rng_range(&sim.rng, 1, 32));
+    retry_after(c, more, sizeof(more), rng_range(&sim.rng, 1, 32));
     if (chance(50))
         refuse_text(c, 429, "Too Many Requests",
                     "Too many requests, please try again later.", more);
@@ -484,8 +489,10 @@ static void refuse_options(struct conn *c, const char *why, const char *field)
 static void refuse_code(struct conn *c, int code)
 {
     char more[64];
+    bool has_more = (code == 503 || code == 504) && chance(50);
 
-    retry_after(more, sizeof(more), rng_range(&sim.rng, 1, 10));
+    if (has_more)
+        retry_after(c, more, sizeof(more), rng_range(&sim.rng, 1, 10));
     switch (code) {
     case 400:
         refuse(c, 400, "Bad Request", "BadRequest", "no", NULL, NULL);
@@ -518,11 +525,11 @@ static void refuse_code(struct conn *c, int code)
         break;
     case 503:
         refuse_text(c, 503, "Service Unavailable", "upstream is away",
-                    chance(50) ? more : NULL);
+                    has_more ? more : NULL);
         break;
     case 504:
         refuse(c, 504, "Gateway Timeout", "Timeout", "request timed out",
-               "\"retryAfterSeconds\":1", chance(50) ? more : NULL);
+               "\"retryAfterSeconds\":1", has_more ? more : NULL);
         break;
     default:
         refuse(c, 500, "Internal Server Error", "InternalError",
@@ -910,6 +917,8 @@ static void send_bookmark(struct conn *c)
         return;
     bookmark_line(&t, c, rev, false);
     watch_write_text(c, &t);
+    c->told = rev;
+    c->told_view = c->q.view;
 }
 
 /* A consistent read asks etcd how far it is, and watches that began with a
@@ -942,6 +951,15 @@ static void bookmark_last(void *ctx, uint64_t arg)
     (void)ctx;
     if (c != NULL && c->state == CONN_WATCH)
         send_bookmark(c);
+}
+
+static void watch_is_cut(void *ctx, uint64_t arg)
+{
+    struct conn *c = conn_of(arg);
+
+    (void)ctx;
+    if (c != NULL && c->state == CONN_WATCH)
+        cut(c);
 }
 
 static void watch_time_is_up(void *ctx, uint64_t arg)
@@ -1017,6 +1035,9 @@ static void watch_on(struct conn *c, uint64_t from)
         c->next--;
     c->end_at = sim.now + (uint64_t)seconds * SECOND;
     later(c, c->end_at, watch_time_is_up);
+    if (sim.now < server.short_until)
+        later(c, sim.now + server.short_ms,
+              server.short_clean ? watch_time_is_up : watch_is_cut);
     if (seconds >= 45)
         later(c, sim.now + MINUTE, bookmark_minute);
     /* Shorter ones get none from a server with nothing else to do. */
@@ -1311,7 +1332,10 @@ static void request(struct conn *c)
          asked.watch ? (asked.stream ? " stream" : " watch") : "",
          asked.get ? " get" : "", c->q.has_continue ? " continue" : "",
          (unsigned long long)c->q.version, c->q.limit);
+    if (memcmp(&c->told_view, &c->q.view, sizeof(c->told_view)) == 0)
+        asked.told = c->told;
     world_asked(&asked);
+    c->told = 0;
     c->serial++;
     c->early = server.inflight > 0; /* it stands in for flow control */
     c->nosniff = c->streamed = false;
@@ -1531,6 +1555,7 @@ void server_calm(void)
         server.ready_at = sim.now;
     server.leaving_at = NEVER;
     server.error_until = server.odd_until = server.no_bookmarks_until = 0;
+    server.short_until = 0;
     server.replicas[0].lag_ms = server.replicas[1].lag_ms = 0;
     server_changed();
 }

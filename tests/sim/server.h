@@ -62,6 +62,9 @@ struct server {
     uint64_t odd_until;
     enum odd odd;
     uint64_t no_bookmarks_until;
+    uint64_t short_until; /* watches end after so long, cleanly or not */
+    uint32_t short_ms;
+    bool short_clean;
     int64_t wall_skew_s;
     /* counters */
     uint64_t requests;
@@ -75,10 +78,14 @@ struct asked {
     uint32_t link;
     bool list, first_page, watch, stream, get, probe;
     bool has_version;
+    uint64_t version;
+    uint64_t told; /* by the last bookmark of the watch before, or 0 */
     struct view view;
 };
 /* Called for each request that was read; defined by the world. */
 void world_asked(const struct asked *asked);
+/* An answer of Retry-After is written. */
+void world_told_to_wait(const struct asked *asked, uint32_t seconds);
 /* A whole list (its last page, its last initial event) was written. */
 void world_listed(const struct asked *asked);
 

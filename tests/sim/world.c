@@ -85,6 +85,21 @@ static struct box *box_of(const struct asked *a)
     return found;
 }
 
+/* A request that the server has asked not to see yet, or one that does not go
+ * on where the answer before it ended. */
+static void check_manners(struct box *b, const struct asked *a)
+{
+    if (a->get || a->probe || world.turns)
+        return;
+    MUST(sim.now >= b->not_before || world.links[b->waits_on].lost,
+         "informer %u: comes back %llu ms too early", b->number,
+         (unsigned long long)(b->not_before - sim.now));
+    b->not_before = 0;
+    MUST(!a->watch || a->stream || a->version >= a->told,
+         "informer %u: watches from %llu, and was told of %llu", b->number,
+         (unsigned long long)a->version, (unsigned long long)a->told);
+}
+
 void world_asked(const struct asked *a)
 {
     struct box *b;
@@ -93,6 +108,7 @@ void world_asked(const struct asked *a)
     if (world.box_count == 0) /* talk.c */
         return;
     b = box_of(a);
+    check_manners(b, a);
     if (a->watch && !a->stream) {
         b->watches++;
         if (world.turns)
@@ -105,6 +121,20 @@ void world_asked(const struct asked *a)
     b->requests++;
     if (!a->probe && (a->stream || a->first_page))
         b->lists++;
+}
+
+void world_told_to_wait(const struct asked *a, uint32_t seconds)
+{
+    uint64_t ms = (uint64_t)seconds * SECOND;
+    struct box *b = world.box_count > 0 && !a->get && !a->probe ? box_of(a)
+                                                                : NULL;
+
+    if (b == NULL)
+        return;
+    if (ms > CONFIG_KINF_RETRY_AFTER_CAP_MS)
+        ms = CONFIG_KINF_RETRY_AFTER_CAP_MS;
+    b->not_before = sim.now + ms;
+    b->waits_on = a->link;
 }
 
 void world_listed(const struct asked *a)
@@ -233,6 +263,14 @@ static uint64_t poll_time(void)
         at = world.defer_until;
     }
     return at > world.suspended_until ? at : world.suspended_until;
+}
+
+static void every_ten_seconds(void *ctx, uint64_t arg)
+{
+    (void)ctx;
+    (void)arg;
+    check_dead();
+    timer_at(sim.now + 10 * SECOND, every_ten_seconds, NULL, 0);
 }
 
 void world_go_on(uint64_t until)
@@ -407,6 +445,7 @@ void world_run(const struct options *options, struct result *result)
     }
     for (uint32_t i = 0; i < world.box_count; i++)
         box_start(&world.boxes[i]);
+    every_ten_seconds(NULL, 0);
     for (uint32_t i = 0; lengths[i] > 0; i++)
         play_hours(&s, &next, sim.now + lengths[i] * HOUR - 15 * MINUTE,
                    lengths[i]);

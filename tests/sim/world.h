@@ -48,6 +48,7 @@ struct world {
     int size;
     bool turns;        /* all informers share one session */
     bool verifies;     /* a period finds what doubt cannot */
+    bool collides;     /* names do, in a hash */
     bool wall_known;
     uint32_t names;    /* keys of a resource */
     uint32_t most;     /* bytes of an ordinary payload */
@@ -56,6 +57,9 @@ struct world {
     /* the loop */
     uint64_t poll_at, defer_until;
     bool woken;
+    uint64_t hindered_at; /* late, asleep or not reading: no time counts */
+    uint64_t trickled_at; /* bytes were held back on their way */
+    bool reloading;
     uint32_t late_ms;
     uint64_t late_until, suspended_until;
     uint32_t polls_now, polls_idle;
@@ -104,6 +108,10 @@ struct look draw_look(struct rng *r, uint32_t size);
 void check_after_poll(struct box *box);
 void check_calm(struct box *box);
 void check_hour(void);
+/* A connection timed out: was it really silent? */
+void check_timeout(const struct box *box);
+/* Once in ten seconds: nobody waits for the dead. */
+void check_dead(void);
 void listing_begin(struct box *box);
 void listing_step(struct box *box);
 void index_add(struct box *box);
