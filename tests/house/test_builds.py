@@ -5,7 +5,6 @@ Zephyr and ESP-IDF say what those SDKs' tools would read."""
 
 import glob
 import os
-import re
 import subprocess
 import sys
 import unittest
@@ -13,9 +12,12 @@ import unittest
 sys.path.insert(0, "tests")
 import kconfiglib  # noqa: E402
 import tap  # noqa: E402
+import yaml  # noqa: E402
 
 HERE = os.environ["TMPDIR"]
-JSMN = os.path.abspath(os.environ.get("JSMN_DIR", "build/src/jsmn"))
+JSMN, MBEDTLS, LWIP = (
+    os.path.abspath(os.environ.get(name.upper() + "_DIR", "build/src/" + name))
+    for name in ("jsmn", "mbedtls", "lwip"))
 ROOT = os.getcwd()
 CORE = sorted(glob.glob("core/*.c") + glob.glob("core/*/*.c"))
 HOOK = ("#include <stdlib.h>\n#include <kinformer.h>\n"
@@ -44,7 +46,7 @@ def cmake(name, text, *options):
     write(folder + "/CMakeLists.txt", text)
     run = sh("cmake", "-S", folder, "-B", folder + "/b", *options)
     if run.returncode == 0:
-        run = sh("cmake", "--build", folder + "/b")
+        run = sh("cmake", "--build", folder + "/b", "-j2")
     return run, folder + "/b/"
 
 
@@ -72,6 +74,77 @@ class Builds(unittest.TestCase):
         self.assertEqual(0, run.returncode, run.stdout)
         self.works(out + "user")
 
+    def test_cmake_fetches_core_and_the_ports_of_a_host(self):
+        """A program over verified TLS, from a tree that CMake fetched."""
+        user = write(HERE + "/https.c", """
+#include <https/kinf_https.h>
+#include <stdio.h>
+static struct kinf_https https;
+int main(void)
+{
+    static const struct kinf_https_config config = {
+        .host = "127.0.0.1", .port = 1, .ca_file = "/nowhere", .token = "t" };
+    puts(kinf_strerror(kinf_https_init(&https, &config)));
+    return 0;
+}
+""")
+        run, out = cmake(
+            "fetched", "cmake_minimum_required(VERSION 3.18)\nproject(u C)\n"
+            "include(FetchContent)\nFetchContent_Declare(kinformer "
+            f"SOURCE_DIR {ROOT} SOURCE_SUBDIR port)\n"
+            "FetchContent_MakeAvailable(kinformer)\n"
+            f"add_executable(user {user})\n"
+            "target_link_libraries(user PRIVATE kinformer::https)\n",
+            f"-DKINFORMER_JSMN_DIR={JSMN}", f"-DKINFORMER_MBEDTLS_DIR={MBEDTLS}",
+            "-DCMAKE_C_FLAGS=-DCONFIG_KINF_INDEX_BITS=32")
+        self.assertEqual(0, run.returncode, run.stdout)
+        run = sh(out + "user")
+        self.assertEqual((0, "the credentials cannot be used\n"),
+                         (run.returncode, run.stdout))
+        self.assertIn("__wrap_mbedtls_rsa_parse_pubkey",
+                      sh("nm", out + "user").stdout)
+
+    def test_cmake_builds_the_ports_of_a_firmware(self):
+        """lwIP in a thread of FreeRTOS, whose kernel is the tests' stand-in."""
+        arch = LWIP + "/contrib/ports/freertos"
+        user = write(HERE + "/firmware.c", HOOK + """
+#include <freertos/kinf_freertos.h>
+#include <lwip/kinf_lwip.h>
+#include <stdio.h>
+void kinf_freertos_entropy(void *out, size_t size)
+{
+    (void)out;
+    (void)size;
+}
+int main(void)
+{
+    static struct kinf_lwip_tcp tcp;
+    struct kinf_transport_status status = { .wants = 0 };
+    kinf_lwip_platform(&kinf_freertos_platform);
+    kinf_lwip_tcp_init(&tcp);
+    kinf_lwip_tcp_ops.status(&tcp, &status);
+    printf("%d %d\\n", (int)status.phase, kinf_lwip_thread_ops.open != NULL);
+    return 0;
+}
+""")
+        config = write(HERE + "/thread.h", "#define CONFIG_KINF_LWIP_THREAD 1\n")
+        run, out = cmake(
+            "firmware", "cmake_minimum_required(VERSION 3.13)\nproject(u C)\n"
+            f"add_subdirectory({ROOT}/port port)\n"
+            f"add_executable(user {user} {arch}/sys_arch.c "
+            f"{ROOT}/tests/freertos/standin.c)\n"
+            "target_compile_definitions(user PRIVATE _GNU_SOURCE)\n"
+            "find_package(Threads)\ntarget_link_libraries(user PRIVATE "
+            "kinformer::lwip kinformer::freertos Threads::Threads)\n",
+            f"-DKINFORMER_JSMN_DIR={JSMN}", f"-DKINFORMER_LWIP_DIR={LWIP}",
+            f"-DKINFORMER_LWIP_ARCH={arch}/include",
+            f"-DKINFORMER_FREERTOS_INCLUDE={ROOT}/tests/freertos/kernel",
+            f"-DKINFORMER_CONFIG={config}",
+            "-DCMAKE_C_FLAGS=-DLWIP_NO_UNISTD_H=0")
+        self.assertEqual(0, run.returncode, run.stdout)
+        run = sh(out + "user")
+        self.assertEqual((0, "0 1\n"), (run.returncode, run.stdout))
+
     def recorded(self, name, folder, stubs):
         """Includes an SDK's CMakeLists.txt with stand-ins for its commands;
         what those were given."""
@@ -83,7 +156,7 @@ class Builds(unittest.TestCase):
                       f"    file(APPEND {record} \"{s} ${{a}}\\n\")\n"
                       "endfunction()\n" for s in stubs)
             + f"include({ROOT}/{folder}/CMakeLists.txt)\n",
-            f"-DKINFORMER_JSMN_DIR={JSMN}")
+            f"-DKINFORMER_JSMN_DIR={JSMN}", "-DKINFORMER_PORTS=mbedtls;lwip")
         self.assertEqual(0, run.returncode, run.stdout)
         with open(record, encoding="utf-8") as f:
             return f.read()
@@ -92,12 +165,15 @@ class Builds(unittest.TestCase):
         for path in CORE:
             self.assertIn("/" + path, text)
         self.assertIn("/core/include", text)
+        self.assertIn("/mbedtls/tls.c", text)
+        self.assertIn("/lwip/tcp.c", text)
         self.assertIn("CONFIG_KINF_ASSERT=0", text)
 
     def test_zephyr_files_parse(self):
         with open("port/zephyr/zephyr/module.yml", encoding="utf-8") as f:
-            keys = dict(re.findall(r"^ *(\w+): *(\S+)$", f.read(),
-                                   re.MULTILINE))
+            module = yaml.safe_load(f)
+        self.assertEqual("kinformer", module["name"])
+        keys = module["build"]
         self.assertTrue(os.path.exists(
             f"port/zephyr/{keys['cmake']}/CMakeLists.txt"))
         self.same_symbols("port/zephyr/" + keys["kconfig"])

@@ -8,7 +8,9 @@ DEPS_TEST += riscv
 
 RISCV_FLAGS := -march=rv32imac -mabi=ilp32 --specs=picolibc.specs
 
-$(call flavour,riscv,riscv64-unknown-elf-gcc,$(RISCV_FLAGS) -Os -DWITH_TLS=1,,firmware)
+$(call flavour,riscv,riscv64-unknown-elf-gcc,$(RISCV_FLAGS) -Os -DWITH_TLS=1 \
+    -DCONFIG_KINF_LWIP_DNS=1 -DCONFIG_KINF_LWIP_DHCP=1 \
+    -DCONFIG_KINF_LWIP_SNTP=1,,firmware)
 $(call mbedtls,riscv)
 $(call lwip,riscv)
 
@@ -20,6 +22,7 @@ $(O)/riscv/linked.elf: $(RISCV_OBJECTS)
 	@echo '  LD      $@'
 	@riscv64-unknown-elf-gcc $(RISCV_FLAGS) -nostartfiles -Wl,-e,main \
 	    -Wl,-u,kinf_lwip_tcp_ops -Wl,-u,kinf_lwip_platform \
+	    -Wl,-u,kinf_lwip_sntp_start \
 	    -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
 	    -Wl,--defsym=__flash_size=0x40000 -Wl,--defsym=__ram_size=0x20000 \
 	    $^ -o $@
