@@ -95,7 +95,8 @@ int main(void)
             "FetchContent_MakeAvailable(kinformer)\n"
             f"add_executable(user {user})\n"
             "target_link_libraries(user PRIVATE kinformer::https)\n",
-            f"-DKINFORMER_JSMN_DIR={JSMN}", f"-DKINFORMER_MBEDTLS_DIR={MBEDTLS}",
+            f"-DKINFORMER_JSMN_DIR={JSMN}",
+            f"-DKINFORMER_MBEDTLS_DIR={MBEDTLS}",
             "-DCMAKE_C_FLAGS=-DCONFIG_KINF_INDEX_BITS=32")
         self.assertEqual(0, run.returncode, run.stdout)
         run = sh(out + "user")
@@ -127,7 +128,8 @@ int main(void)
     return 0;
 }
 """)
-        config = write(HERE + "/thread.h", "#define CONFIG_KINF_LWIP_THREAD 1\n")
+        config = write(HERE + "/thread.h",
+                       "#define CONFIG_KINF_LWIP_THREAD 1\n")
         run, out = cmake(
             "firmware", "cmake_minimum_required(VERSION 3.13)\nproject(u C)\n"
             f"add_subdirectory({ROOT}/port port)\n"
