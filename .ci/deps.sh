@@ -36,7 +36,8 @@ packages()
     arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi python3 ;;
     board)  echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm \
                  python3 openssl iproute2 ;;
-    riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
+    riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
+                 qemu-system-misc python3 ;;
     coverage) echo clang-19 llvm-19 libclang-rt-19-dev ;;
     debug)  echo gdb-multiarch ;;
     mbedtls|lwip|libyaml|cmocka-s390x|cmocka-armhf) ;;

@@ -21,9 +21,13 @@ endif
 DEPS_RUN   := board jsmn mbedtls lwip go
 DEPS_BOARD := board jsmn mbedtls lwip
 
+# The C library: newlib's small one, unless the board has another.
+FW_SPECS ?= --specs=nano.specs
+FW_LIBC  ?= --specs=nano.specs --specs=nosys.specs
+
 FW_CONFIG := $(O)/$(BOARD)/config.h
 FW_FLAGS  := $(CPU_FLAGS) -Os -g -fstack-usage -fcallgraph-info=su \
-    --specs=nano.specs $(FW_DEFINES)
+    $(FW_SPECS) $(FW_DEFINES)
 
 $(call flavour,$(BOARD),$(CROSS)gcc,$(FW_FLAGS),$(FW_CONFIG),firmware)
 $(call mbedtls,$(BOARD))
@@ -52,7 +56,7 @@ $(FIRMWARE) $(FIRMWARE:.elf=.map) &: \
     $(call objects,$(BOARD),$(FW_SRC) $(FW_PORT) $(CORE_SRC)) \
     $(O)/$(BOARD)/libmbedtls.a $(O)/$(BOARD)/liblwip.a $(LDSCRIPT)
 	@echo '  LD      $(FIRMWARE)'
-	@$(CROSS)gcc $(CPU_FLAGS) --specs=nano.specs --specs=nosys.specs \
+	@$(CROSS)gcc $(CPU_FLAGS) $(FW_LIBC) \
 	    -nostartfiles -Wl,--gc-sections -T $(LDSCRIPT) \
 	    -Wl,-Map=$(FIRMWARE:.elf=.map) -Wl,--fatal-warnings \
 	    $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -lc -lgcc \

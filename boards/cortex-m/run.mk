@@ -6,11 +6,14 @@
 
 CHANGES ?= 20
 KEY     ?= ecdsa
+# arm or riscv: which emulator and which objcopy.
+PROCESSOR ?= arm
 
 run: deps-run
 	$(MAKE_AGAIN) apiserver $(FIRMWARE)
 	@$(PYTHON) boards/cortex-m/run.py --firmware $(FIRMWARE) \
-	    --machine $(MACHINE) --nic $(NIC) --changes $(CHANGES) --key $(KEY) \
+	    --processor $(PROCESSOR) --machine $(MACHINE) --nic $(NIC) \
+	    --changes $(CHANGES) --key $(KEY) \
 	    --apiserver $(APISERVER_BIN) --kload $(KLOAD) -- $(QEMU_MORE)
 
 .PHONY: run

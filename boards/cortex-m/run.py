@@ -33,7 +33,16 @@ def page(port, token, anchor, changes=0, name="127.0.0.1", space=SPACE):
                        space.encode(), token.encode(), anchor)
 
 
-def flash(firmware, content, image, **more):
+# Command lines of the emulator for a processor; NIC stands for the card.
+ARM = ("qemu-system-arm", "-nic", "user,model=NIC,id=n0")
+RISCV = ("qemu-system-riscv32", "-bios", "none", "-global",
+         "virtio-mmio.force-legacy=false", "-netdev", "user,id=n0", "-device",
+         "NIC-net-device,netdev=n0")
+PROCESSORS = {"arm": (ARM, "arm-none-eabi-objcopy"),
+              "riscv": (RISCV, "riscv64-unknown-elf-objcopy")}
+
+
+def flash(firmware, content, image, objcopy="arm-none-eabi-objcopy", **more):
     """Writes image: the firmware with this page of credentials, and pages of
     other names."""
     with tempfile.TemporaryDirectory() as folder:
@@ -42,22 +51,22 @@ def flash(firmware, content, image, **more):
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(page_)
             words += ["--update-section", f".rodata.{name}={file.name}"]
-        subprocess.run(["arm-none-eabi-objcopy", *words, firmware, image],
-                       check=True)
+        subprocess.run([objcopy, *words, firmware, image], check=True)
 
 
-def qemu(machine, nic, image, more=(), monitor="none"):
+def qemu(machine, nic, image, more=(), monitor="none", system=ARM):
     """The command line; "q" on its stdin asks the firmware to end."""
-    return ["qemu-system-arm", "-M", machine, "-display", "none", "-monitor",
-            monitor, "-serial", "stdio", "-semihosting-config",
-            "enable=on,target=native", "-nic", f"user,model={nic},id=n0",
-            "-kernel", image, *more]
+    return [*(word.replace("NIC", nic) for word in system), "-M", machine,
+            "-display", "none", "-monitor", monitor, "-serial", "stdio",
+            "-semihosting-config", "enable=on,target=native", "-kernel", image,
+            *more]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("firmware", "machine", "nic", "apiserver", "kload"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--processor", choices=PROCESSORS, default="arm")
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--key", default="ecdsa")
     parser.add_argument("--timeout", type=int, default=120)
@@ -84,13 +93,15 @@ def run(options, folder, ready):
         subprocess.run([options.kload, *arguments, "--dir", folder],
                        check=True, stdout=subprocess.DEVNULL)
 
+    system, objcopy = PROCESSORS[options.processor]
     image = os.path.join(folder, "image.elf")
     flash(options.firmware,
           page(ready["port"], read("token-admin").decode().strip(),
-               read("ca.der"), options.changes), image)
+               read("ca.der"), options.changes), image, objcopy)
     load("fill", "-n", SPACE, "--count", str(FILLED), "--bytes", "1100")
     board = subprocess.Popen(
-        qemu(options.machine, options.nic, image, options.more),
+        qemu(options.machine, options.nic, image, options.more,
+             system=system),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     timer = threading.Timer(options.timeout, board.kill)
     timer.start()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Another architecture: core, port/mbedtls and port/lwip compile and link for
-# a 32-bit RISC-V with picolibc. Nothing is run. port/lwip is linked for itself:
-# the smallest firmware does not call it.
+# a 32-bit RISC-V with picolibc, with every option of lwIP; port/lwip is linked
+# for itself: the smallest firmware does not call it. And boards/riscv-virt,
+# which is run.
 
 DEPS_TEST += riscv
 
@@ -28,3 +29,13 @@ $(O)/riscv/linked.elf: $(RISCV_OBJECTS)
 	    $^ -o $@
 
 TEST_NEEDS += $(O)/riscv/linked.elf
+
+ifeq ($(BOARD),linux)
+image-riscv-virt: FORCE
+	$(MAKE_AGAIN) BOARD=riscv-virt $(O)/riscv-virt/firmware.elf
+image-riscv-overflow: image-riscv-virt
+	$(MAKE_AGAIN) BOARD=riscv-virt FW_NAME=overflow \
+	    FW_APP=tests/riscv/overflow.c $(O)/riscv-virt/overflow.elf
+test-built: image-riscv-overflow
+endif
+INC_tests_riscv := -Iboards/cortex-m

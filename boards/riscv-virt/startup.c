@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* startup.c - memory, clock and sleep of QEMU's RISC-V "virt", and what the
+ * emulator gives by semihosting. No interrupt is ever taken: one that is
+ * pending ends a sleep, and that is all it has to do. */
+#include <string.h>
+
+#include "board.h"
+#include "virtio_net.h"
+
+/* Control registers are an extension by now; the assembler wants to hear it. */
+__asm(".option arch, +zicsr");
+
+#define PAINT 0x5AFE5AFEu
+#define MTIME ((volatile uint32_t *)0x0200BFF8u)
+#define MTIMECMP ((volatile uint32_t *)0x02004000u)
+#define UART ((volatile uint8_t *)0x10000000u)
+#define UART_HAS_BYTE (UART[5] & 1)
+#define PLIC_PRIORITY ((volatile uint32_t *)0x0C000000u)
+#define PLIC_ENABLE (*(volatile uint32_t *)0x0C002000u)
+#define PLIC_CLAIM (*(volatile uint32_t *)0x0C200004u)
+#define UART_IRQ 10u
+#define TICKS_A_MS 10000u
+
+extern uint32_t stack_bottom[], stack_top[];
+extern uint32_t data_start[], data_end[], data_load[];
+extern uint32_t bss_start[], bss_end[];
+
+int main(void);
+void kinf_begin(void);
+void kinf_fault(void);
+
+static char command;
+
+void kinf_fault(void)
+{
+    static const char text[] = "fault\n";
+
+    board_print(text, sizeof(text) - 1);
+    board_exit(3);
+}
+
+/* After an overflow there is no stack to stand on: it begins anew. */
+__attribute__((naked, aligned(4))) static void fault(void)
+{
+    __asm volatile("la sp, stack_top\n j kinf_fault");
+}
+
+__attribute__((naked, section(".start"), used)) void kinf_reset(void);
+void kinf_reset(void)
+{
+    __asm volatile(".option push\n .option norelax\n"
+                   "la gp, __global_pointer$\n .option pop\n"
+                   "la sp, stack_top\n j kinf_begin");
+}
+
+static void paint_stack(void)
+{
+    uint32_t *here;
+
+    __asm volatile("mv %0, sp" : "=r"(here));
+    for (uint32_t *word = stack_bottom; word < here - 16; word++)
+        *word = PAINT;
+}
+
+/* The 4 KB below the stack are forbidden, and the rule is locked, so that it
+ * counts in machine mode, too. */
+static void guard_stack(void)
+{
+    uintptr_t below = (uintptr_t)stack_bottom - 4096;
+
+    __asm volatile("csrw pmpaddr0, %0\n csrw pmpcfg0, %1"
+                   : : "r"(below >> 2 | 0x1FF), "r"(0x98));
+}
+
+uint32_t board_stack_size(void)
+{
+    return (uint32_t)((char *)stack_top - (char *)stack_bottom);
+}
+
+uint32_t board_stack_used(void)
+{
+    const uint32_t *word = stack_bottom;
+
+    while (word < stack_top && *word == PAINT)
+        word++;
+    return (uint32_t)((char *)stack_top - (const char *)word);
+}
+
+void kinf_begin(void)
+{
+    memcpy(data_start, data_load,
+           (size_t)((char *)data_end - (char *)data_start));
+    memset(bss_start, 0, (size_t)((char *)bss_end - (char *)bss_start));
+    __asm volatile("csrw mtvec, %0" : : "r"(fault));
+    paint_stack();
+    guard_stack();
+    board_start();
+    board_exit(main());
+}
+
+/* ---- clock and sleep ---------------------------------------------------- */
+
+static uint64_t ticks(void)
+{
+    uint32_t high, low;
+
+    do {
+        high = MTIME[1];
+        low = MTIME[0];
+    } while (high != MTIME[1]);
+    return (uint64_t)high << 32 | low;
+}
+
+static uint32_t now_ms(void *ctx)
+{
+    (void)ctx;
+    return (uint32_t)(ticks() / TICKS_A_MS);
+}
+
+uint32_t board_clocks(void)
+{
+    uint32_t count;
+
+    __asm volatile("csrr %0, minstret" : "=r"(count));
+    return count;
+}
+
+void board_start(void)
+{
+    PLIC_PRIORITY[UART_IRQ] = 1;
+    UART[1] = 1; /* tells of a byte that came */
+    PLIC_ENABLE = 1u << UART_IRQ;
+    /* Timer and devices end a wfi; none is taken, mstatus.MIE stays 0. */
+    __asm volatile("csrw mie, %0" : : "r"(1u << 7 | 1u << 11));
+}
+
+void board_wake_by(unsigned irq)
+{
+    PLIC_PRIORITY[irq] = 1;
+    PLIC_ENABLE |= 1u << irq;
+}
+
+int board_serial_byte(void)
+{
+    return UART_HAS_BYTE ? UART[0] : -1;
+}
+
+char board_command(void)
+{
+    int byte = board_serial_byte();
+    char c = command;
+
+    command = 0;
+    return byte > 0 ? (char)byte : c;
+}
+
+void board_sleep(uint32_t ms)
+{
+    uint64_t until = ticks() + (uint64_t)ms * TICKS_A_MS;
+    uint32_t irq = 0;
+
+    if (ms == UINT32_MAX)
+        until = UINT64_MAX;
+    MTIMECMP[1] = UINT32_MAX; /* never too early in between */
+    MTIMECMP[0] = (uint32_t)until;
+    MTIMECMP[1] = (uint32_t)(until >> 32);
+    while (irq == 0 && ticks() < until) {
+        __asm volatile("wfi" ::: "memory");
+        irq = PLIC_CLAIM;
+        if (irq == UART_IRQ && UART_HAS_BYTE)
+            command = (char)UART[0];
+        else if (irq != 0)
+            virtio_net_quiet();
+        if (irq != 0)
+            PLIC_CLAIM = irq; /* done with */
+    }
+}
+
+/* ---- semihosting: the emulator's files, clock and end ------------------- */
+
+enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6,
+       SYS_TIME = 0x11, SYS_EXIT_EXTENDED = 0x20 };
+
+/* The three instructions that mark a call must lie in one page. */
+static uintptr_t semihost(uintptr_t operation, const void *block)
+{
+    register uintptr_t a0 __asm("a0") = operation;
+    register const void *a1 __asm("a1") = block;
+
+    __asm volatile(".option push\n .option norvc\n .balign 16\n"
+                   "slli x0, x0, 0x1f\n ebreak\n srai x0, x0, 7\n .option pop"
+                   : "+r"(a0) : "r"(a1) : "memory");
+    return a0;
+}
+
+void board_exit(int code)
+{
+    const uintptr_t block[2] = { 0x20026, (uintptr_t)code };
+
+    for (;;)
+        (void)semihost(SYS_EXIT_EXTENDED, block);
+}
+
+void board_print(const char *text, size_t len)
+{
+    static uintptr_t out = (uintptr_t)-1;
+    uintptr_t block[3];
+
+    if (out == (uintptr_t)-1) {
+        const uintptr_t opening[3] = { (uintptr_t)":tt", 4, 3 };
+
+        out = semihost(SYS_OPEN, opening);
+    }
+    block[0] = out;
+    block[1] = (uintptr_t)text;
+    block[2] = len;
+    (void)semihost(SYS_WRITE, block);
+}
+
+static int64_t wall_s(void *ctx)
+{
+    (void)ctx;
+    return (int64_t)(uint32_t)semihost(SYS_TIME, NULL);
+}
+
+/* The emulated part has no source of randomness: the host's is asked. */
+static void random_bytes(void *ctx, void *out, size_t size)
+{
+    static const char name[] = "/dev/urandom";
+    const uintptr_t opening[3] = { (uintptr_t)name, 1, sizeof(name) - 1 };
+    uintptr_t block[3] = { semihost(SYS_OPEN, opening), (uintptr_t)out, size };
+
+    (void)ctx;
+    if (block[0] == (uintptr_t)-1 || semihost(SYS_READ, block) != 0)
+        kinf_fault();
+    (void)semihost(SYS_CLOSE, block);
+}
+
+const struct kinf_platform board_platform = { now_ms, wall_s, random_bytes,
+                                              NULL };
+
+void kinf_assert_failed(unsigned file, unsigned line)
+{
+    char text[] = "assertion in file 000, line 00000\n";
+
+    for (int i = 0; i < 3; i++, file /= 10)
+        text[20 - i] = (char)('0' + file % 10);
+    for (int i = 0; i < 5; i++, line /= 10)
+        text[32 - i] = (char)('0' + line % 10);
+    board_print(text, sizeof(text) - 1);
+    board_exit(2);
+}
