@@ -91,8 +91,7 @@ static bool apply(struct kinf_informer *inf, struct kinf_delta *d,
         end_list(inf);
         return true;
     case KINF_DELTA_DELETED:
-        if (current != NONE)
-            change(inf, d->entry, NONE, 0);
+        change(inf, d->entry, NONE, 0);
         return true;
     case KINF_DELTA_ADDED:
     case KINF_DELTA_UPDATED:

@@ -92,10 +92,8 @@ static uint32_t slide(struct kinf_store *s)
         s->scan += bytes;
         return WALK_COST;
     }
-    if (s->gap != s->scan) {
-        s->records[block->owner].place -= s->scan - s->gap;
-        memmove(s->arena + s->gap, s->arena + s->scan, bytes);
-    }
+    s->records[block->owner].place -= s->scan - s->gap;
+    memmove(s->arena + s->gap, s->arena + s->scan, bytes);
     s->gap += bytes;
     s->scan += bytes;
     return WALK_COST + bytes;

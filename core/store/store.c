@@ -342,7 +342,7 @@ int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
     kinf_idx at = find(s, item_texts(item), &hash);
     struct kinf_entry *e = &s->entries[at];
     uint32_t old = at != KINF_NONE ? entry_cost(s, e) : 0;
-    bool whole = item->broken == KINF_OK && sink->ptr != NULL &&
+    bool whole = item->broken == KINF_OK &&
                  sink->wanted <= s->object_bytes &&
                  admits(s, old, cost > identity ? cost : identity);
 

@@ -251,8 +251,7 @@ static void close_request(void *ctx)
 {
     struct kinf_list_watch *lw = ctx;
 
-    if (lw->state != IDLE)
-        kinf_session_release(lw->session, &lw->lease);
+    kinf_session_release(lw->session, &lw->lease);
     lw->state = IDLE;
 }
 

@@ -73,10 +73,8 @@ static bool after_stream(struct kinf_informer *inf, int err)
 
     r->listing = false;
     switch (err) {
-    case KINF_ERR_INVALID:
     case KINF_ERR_NO_STREAM:
     case KINF_ERR_TIMEOUT:
-    case KINF_ERR_SHORT_WATCH:
         if (!r->main.opened && err == KINF_ERR_TIMEOUT)
             return false;
         no_stream(inf);
@@ -166,7 +164,7 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
  * as doubtful as a long one. A proxy may cut each before it is. */
 void kinf_recover_note_silence(struct kinf_reflector *r)
 {
-    if (is_watch(r) && !r->listing && r->main.opened && !r->main.had_event &&
+    if (is_watch(r) && r->main.opened && !r->main.had_event &&
         r->silent < UINT8_MAX)
         r->silent++;
 }

@@ -72,8 +72,7 @@ static int begin_list(struct kinf_informer *inf)
     r->missed = 0;
     r->page_len = 0;
     r->list_version.len = 0;
-    inf->store.by_bytes = (r->from_latest || r->verifying) &&
-                          inf->store.entry_pool.used > 0;
+    inf->store.by_bytes = r->from_latest && inf->store.entry_pool.used > 0;
     inf->relisting = inf->synced;
     inf->counters.lists++;
     inf->counters.relists += inf->synced;
@@ -84,9 +83,10 @@ static int choose(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
     struct kinf_request *q = &r->main.request;
-    bool list = r->want_list || !r->can_resume || r->listing;
+    bool list = r->want_list || !r->can_resume;
     uint32_t seconds;
 
+    KINF_ASSERT(list || !r->listing);
     if (list && !r->listing) {
         int err = begin_list(inf);
 
@@ -363,8 +363,6 @@ static int step_main(struct kinf_informer *inf)
             kinf_recover_wait(inf, inf->config->poll_ms);
         r->can_resume = r->can_resume && !r->no_watch;
         return KINF_OK;
-    case STOPPED:
-        return KINF_ERR_AGAIN;
     default:
         KINF_UNREACHABLE("reflector state is corrupt");
         return KINF_ERR_AGAIN;
@@ -495,7 +493,7 @@ void kinf_reflector_stop(struct kinf_informer *inf)
     r->aside.state = ASIDE_IDLE;
     r->state = STOPPED;
     r->receiving = NOBODY;
-    if (inf->config->source == NULL && inf->config->session->users > 0)
+    if (inf->config->source == NULL)
         inf->config->session->users--;
 }
 

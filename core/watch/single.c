@@ -23,7 +23,7 @@ static bool decimal_less(struct kinf_span a, struct kinf_span b)
     for (size_t i = 0; i < b.len; i++)
         if (b.ptr[i] < '0' || b.ptr[i] > '9')
             return false;
-    if (a.len == 0 || b.len == 0)
+    if (a.len == 0)
         return false;
     if (a.len != b.len)
         return a.len < b.len;
@@ -156,17 +156,12 @@ static kinf_idx find_fetch(struct kinf_informer *inf)
     return NONE;
 }
 
-/* So many that one list is cheaper; not so often, though. */
+/* So many that one list is cheaper; asked for only when one is due. */
 static void fetch_by_list(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
 
     r->fetch_at = 0;
-    if (!deadline_passed(r->repair_at_ms, now_of(inf))) {
-        inf->store.freed = true;
-        r->aside_at_ms = r->repair_at_ms;
-        return;
-    }
     r->want_list = true;
     r->repair_at_ms = now_of(inf) + CONFIG_KINF_REPAIR_MS;
 }
