@@ -457,7 +457,7 @@ struct kinf_config {
     uint32_t spread_ms;
 };
 
-/* Makes the loop. Everything config points to is kept until the end. */
+/* Makes the loop. config and everything it points to are kept until the end. */
 #define kinf_init(k, config) kinf_init_abi(k, config, &KINF_ABI)
 void kinf_init_abi(struct kinf *k, const struct kinf_config *config,
                    const uint8_t *abi);
@@ -569,8 +569,9 @@ struct kinf_informer_config {
     void *ctx;
 };
 
-/* Wires an informer together. Sizes that cannot work stop at an assertion; at
- * run time kinf_informer_check tells the bytes that would do instead. */
+/* Wires an informer together. config and all it points to are kept until it is
+ * stopped. Sizes that cannot work stop at an assertion; at run time
+ * kinf_informer_check tells the bytes that would do instead. */
 void kinf_informer_init(struct kinf_informer *inf, struct kinf *k,
                         const struct kinf_informer_config *config);
 
