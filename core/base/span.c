@@ -3,7 +3,7 @@
 #define KINF_FILE 7
 #include "span.h"
 
-struct kinf_span kinf_decimal(uint32_t number, char buf[11])
+void kinf_decimal(struct kinf_span *out, uint32_t number, char buf[11])
 {
     char *at = buf + 11;
 
@@ -11,7 +11,8 @@ struct kinf_span kinf_decimal(uint32_t number, char buf[11])
         *--at = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    return span_of(at, (size_t)(buf + 11 - at));
+    out->ptr = at;
+    out->len = (size_t)(buf + 11 - at);
 }
 
 _Static_assert(offsetof(struct kinf_object, resource_version) ==
@@ -23,19 +24,27 @@ bool kinf_texts_equal(const struct kinf_span a[2], const struct kinf_span b[2])
     return span_equal(a[0], b[0]) && span_equal(a[1], b[1]);
 }
 
-bool kinf_read_decimal(const char *text, uint32_t *out)
+unsigned kinf_hex_digit(char c)
+{
+    unsigned digit = (unsigned)c - '0';
+
+    if (digit < 10)
+        return digit;
+    digit = ((unsigned)c | 0x20) - 'a';
+    return digit < 6 ? digit + 10 : 16;
+}
+
+bool kinf_read_number(const char *text, unsigned base, uint32_t *out)
 {
     uint32_t number = 0;
 
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        uint32_t digit = (uint32_t)(unsigned char)*text - '0';
+    do {
+        uint32_t digit = kinf_hex_digit(*text);
 
-        if (digit > 9 || number > (UINT32_MAX - digit) / 10)
+        if (digit >= base || number > (UINT32_MAX - digit) / base)
             return false;
-        number = number * 10 + digit;
-    }
+        number = number * base + digit;
+    } while (*++text != '\0');
     *out = number;
     return true;
 }

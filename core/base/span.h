@@ -45,12 +45,15 @@ static inline bool same_state(struct kinf_object *object,
                             item->identity + KINF_UID);
 }
 
-/* Writes a number in decimal at the end of buf and returns where it begins. */
-struct kinf_span kinf_decimal(uint32_t number, char buf[11]);
+/* Writes a number in decimal at the end of buf and sets *out to it. */
+void kinf_decimal(struct kinf_span *out, uint32_t number, char buf[11]);
 
-/* Reads digits alone. Returns false, and leaves *out alone, on anything else
- * and beyond 32 bits. */
-bool kinf_read_decimal(const char *text, uint32_t *out);
+/* What a hexadecimal digit stands for, 16 or more for any other character. */
+unsigned kinf_hex_digit(char c);
+
+/* Reads digits alone, of base 10 or 16. Returns false, and leaves *out alone,
+ * on anything else and beyond 32 bits. */
+bool kinf_read_number(const char *text, unsigned base, uint32_t *out);
 
 /* Which of the words a text is, from 1 on; 0: none. Every word ends in NUL, and
  * an empty one ends them all. */

@@ -85,6 +85,12 @@
 #ifndef CONFIG_KINF_HTTP_HEADERS_BYTES
 #define CONFIG_KINF_HTTP_HEADERS_BYTES 16384 /* whole header section */
 #endif
+#ifndef CONFIG_KINF_WIDE
+#define CONFIG_KINF_WIDE 1 /* strings are looked at a word at a time */
+#endif
+#ifndef CONFIG_KINF_OLD_SERVERS
+#define CONFIG_KINF_OLD_SERVERS 1 /* what servers before 1.18.6 say */
+#endif
 #ifndef CONFIG_KINF_HTTP_DATE
 #define CONFIG_KINF_HTTP_DATE 1 /* Retry-After may be a date */
 #endif
@@ -156,6 +162,12 @@
 #endif
 #ifndef CONFIG_KINF_TURN_STUCK_MS
 #define CONFIG_KINF_TURN_STUCK_MS 2000 /* unread for so long loses its turn */
+#endif
+
+/* ---- features: 0 leaves one and its code out ---------------------------- */
+
+#ifndef CONFIG_KINF_STREAMING
+#define CONFIG_KINF_STREAMING 1 /* ask for a list as a stream of events */
 #endif
 
 /* ---- other -------------------------------------------------------------- */

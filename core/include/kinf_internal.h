@@ -231,8 +231,8 @@ struct kinf_session {
     void *ctx;
     char *buf;
     size_t size;
-    size_t from, to;           /* unread or unsent bytes of buf */
-    size_t body_at, body_len;  /* of them, body that was not consumed */
+    struct kinf_span rest;     /* unread or unsent bytes of buf */
+    struct kinf_span body;     /* before them, not consumed yet */
     uint32_t deadline_ms;
     const struct kinf_lease *owner;
     struct kinf_lease *line;

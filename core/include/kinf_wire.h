@@ -119,8 +119,9 @@ struct kinf_json_stream {
     bool partial; /* paths name something inside the member */
     uint8_t keep_count;
     uint16_t identity_used, page_used; /* bytes of their areas */
-    uint16_t text_len, room;           /* of the text that is copied */
-    char *text;                        /* where it goes */
+    uint16_t room;         /* for the rest of the text that is copied */
+    char *to;              /* where it goes on */
+    struct kinf_span text; /* what was copied of it */
     /* In one call: what is read, and where the bytes begin that go to the sink
      * as they are; NULL while bytes are left out. */
     const char *at, *end, *run;

@@ -26,11 +26,9 @@ static int send_get(struct kinf_session *s, struct kinf_get *get)
 
     get->sent = true;
     get->progress_ms = s->k->now_ms;
-    kinf_session_begin(s);
+    kinf_http_request_init(q);
     *http_value(q, 'o') = get->path;
-    *http_value(q, 'a') = get->accept;
-    if (get->accept.len == 0)
-        *http_value(q, 'a') = KINF_SPAN("application/json");
+    *http_value(q, 'x') = get->accept;
     return kinf_session_start(s, KINF_SESSION_GET("%o"));
 }
 
@@ -47,25 +45,26 @@ static int take_head(struct kinf_session *s, struct kinf_get *get)
 /* One step. Positive: the answer is whole, or enough was seen. */
 static int step(struct kinf_session *s, struct kinf_get *get)
 {
-    struct kinf_span body = { NULL, 0 };
+    struct kinf_span body;
     int event;
 
     if (!get->sent)
         return send_get(s, get);
-    event = kinf_session_next(s, &body);
+    event = kinf_session_next(s);
     if (event != KINF_ERR_AGAIN)
         get->progress_ms = s->k->now_ms;
     switch (event) {
     case KINF_ERR_AGAIN: /* up to the head the session has its own deadlines */
-        return get->status != 0 && deadline_passed(get->progress_ms +
-                                                       CONFIG_KINF_BODY_MS,
-                                                   s->k->now_ms)
+        return get->status != 0 &&
+                       deadline_passed(get->progress_ms + CONFIG_KINF_BODY_MS,
+                                       s->k->now_ms)
                    ? KINF_ERR_TIMEOUT
                    : KINF_ERR_AGAIN;
     case SESSION_HEAD:
         return take_head(s, get);
     case SESSION_BODY:
-        kinf_session_consume(s, body.len);
+        body = s->body;
+        s->body.len = 0;
         return get->body != NULL && get->body(get->ctx, body) != KINF_OK
                    ? (int)SESSION_END
                    : KINF_OK;
@@ -77,16 +76,16 @@ static int step(struct kinf_session *s, struct kinf_get *get)
 static void get_step(struct kinf_session *s)
 {
     struct kinf_get *get = s->gets;
+    struct kinf_span words = { "", 0 };
     int err = kinf_session_lease(s, &get->lease);
 
     while (err == KINF_OK)
         err = step(s, get);
     if (err == KINF_ERR_AGAIN)
         return;
-    if (err > 0)
-        finish(s, KINF_OK, (struct kinf_span){ "", 0 });
-    else
-        finish(s, err, kinf_session_reason(s));
+    if (err < 0)
+        kinf_session_reason(s, &words);
+    finish(s, err < 0 ? err : KINF_OK, words);
 }
 
 void kinf_session_get(struct kinf_session *s, struct kinf_get *get)

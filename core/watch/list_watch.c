@@ -30,78 +30,70 @@ void kinf_list_watch_init(struct kinf_list_watch *lw,
 
 /* "/api/v1" or "/apis/group/version", then as far as they are given
  * "/namespaces/namespace", "/plural" and "/name", then the parameters that have
- * a value. */
+ * a value. Values a to g are the configuration's, in its order. */
 static const char request_text[] = KINF_SESSION_GET(
-    "/api%-s/%g/%v/namespaces/%S/%r/%O?limit=%l&continue=%K"
-    "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%w&resourceVersion=%X"
-    "&sendInitialEvents=%e&resourceVersionMatch=%m&labelSelector=%T"
-    "&fieldSelector=%F");
+    "/api%-s/%a/%b/namespaces/%E/%c/%O?limit=%l&continue=%K"
+    "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%w&resourceVersion=%V"
+    "&sendInitialEvents=%i&resourceVersionMatch=%m&labelSelector=%F"
+    "&fieldSelector=%G");
+
+enum { CONFIG_SPANS = offsetof(struct kinf_informer_config, metadata_only) };
+_Static_assert(CONFIG_SPANS == ('g' - 'a' + 1) * sizeof(struct kinf_span),
+               "group, version, plural, kind, namespace, two selectors");
 
 static void set_list(struct kinf_http_request *v, const struct kinf_request *q)
 {
-    *http_value(v, 'l') = kinf_decimal(q->limit, v->number);
-    if (q->continue_.len > 0)
-        *http_value(v, 'k') = q->continue_;
-    else
-        *http_value(v, 'x') = q->version;
-    if (http_value(v, 'x')->len > 0)
+    kinf_decimal(http_value(v, 'l'), q->limit, v->number);
+    *http_value(v, 'k') = q->continue_;
+    if (q->continue_.len == 0)
+        *http_value(v, 'v') = q->version;
+    if (http_value(v, 'v')->len > 0)
         *http_value(v, 'm') = KINF_SPAN("NotOlderThan");
 }
 
 static void set_watch(struct kinf_http_request *v, const struct kinf_request *q)
 {
-    *http_value(v, 'w') = kinf_decimal(q->timeout_seconds, v->number);
-    *http_value(v, 'x') = q->version;
+    kinf_decimal(http_value(v, 'w'), q->timeout_seconds, v->number);
+    *http_value(v, 'v') = q->version;
     if (q->type == KINF_REQUEST_STREAM) {
         *http_value(v, 'm') = KINF_SPAN("NotOlderThan");
-        *http_value(v, 'e') = KINF_SPAN("true");
+        *http_value(v, 'i') = KINF_SPAN("true");
     }
 }
 
-static bool is_list(enum kinf_request_type type)
+static void set_get(struct kinf_http_request *v, const struct kinf_request *q)
 {
-    return type == KINF_REQUEST_LIST || type == KINF_REQUEST_PROBE;
-}
-
-static void set_accept(struct kinf_http_request *v,
-                       const struct kinf_request *q,
-                       const struct kinf_informer_config *c)
-{
-    struct kinf_span as = KINF_SPAN("PartialObjectMetadataList");
-
-    *http_value(v, 'a') = KINF_SPAN("application/json");
-    if (q->type != KINF_REQUEST_PROBE && !c->metadata_only)
-        return;
-    *http_value(v, 'c') = KINF_SPAN("v1");
-    *http_value(v, 'd') = *http_value(v, 'a');
-    if (!is_list(q->type))
-        as.len -= strlen("List");
-    *http_value(v, 'b') = as;
+    *http_value(v, 'e') = q->namespace_;
+    *http_value(v, 'o') = q->name;
+    http_value(v, 'f')->len = http_value(v, 'g')->len = 0;
 }
 
 static int send_request(struct kinf_list_watch *lw)
 {
-    const struct kinf_informer_config *c = lw->config;
     const struct kinf_request *q = lw->request;
     struct kinf_http_request *v = &lw->session->u.request;
+    struct kinf_span as = KINF_SPAN("PartialObjectMetadataList");
 
-    kinf_session_begin(lw->session);
-    *http_value(v, 'g') = c->resource.group;
-    *http_value(v, 'v') = c->resource.version;
-    *http_value(v, 'r') = c->resource.plural;
-    if (q->type == KINF_REQUEST_GET) {
-        *http_value(v, 's') = q->namespace_;
-        *http_value(v, 'o') = q->name;
-    } else {
-        *http_value(v, 's') = c->namespace_;
-        *http_value(v, 't') = c->label_selector;
-        *http_value(v, 'f') = c->field_selector;
-        if (is_list(q->type))
-            set_list(v, q);
-        else
-            set_watch(v, q);
+    kinf_http_request_init(v);
+    memcpy(http_value(v, 'a'), lw->config, CONFIG_SPANS);
+    switch (q->type) {
+    case KINF_REQUEST_LIST:
+    case KINF_REQUEST_PROBE:
+        set_list(v, q);
+        break;
+    case KINF_REQUEST_GET:
+        set_get(v, q);
+        as.len -= sizeof("List") - 1;
+        break;
+    case KINF_REQUEST_WATCH:
+    case KINF_REQUEST_STREAM:
+    default:
+        set_watch(v, q);
+        as.len -= sizeof("List") - 1;
+        break;
     }
-    set_accept(v, q, c);
+    if (lw->config->metadata_only || q->type == KINF_REQUEST_PROBE)
+        *http_value(v, 'y') = as;
     return kinf_session_start(lw->session, request_text);
 }
 
@@ -123,17 +115,13 @@ static int request(void *ctx, const struct kinf_request *q)
 
 static enum json_mode mode_of(enum kinf_request_type type)
 {
-    switch (type) {
-    case KINF_REQUEST_WATCH:
-    case KINF_REQUEST_STREAM:
-        return JSON_WATCH;
-    case KINF_REQUEST_GET:
-        return JSON_SINGLE;
-    case KINF_REQUEST_LIST:
-    case KINF_REQUEST_PROBE:
-    default:
-        return JSON_LIST;
-    }
+    static const uint8_t modes[] = { [KINF_REQUEST_LIST] = JSON_LIST,
+                                     [KINF_REQUEST_WATCH] = JSON_WATCH,
+                                     [KINF_REQUEST_STREAM] = JSON_WATCH,
+                                     [KINF_REQUEST_GET] = JSON_SINGLE,
+                                     [KINF_REQUEST_PROBE] = JSON_LIST };
+
+    return (enum json_mode)modes[type];
 }
 
 static void read_json(struct kinf_list_watch *lw, enum json_mode mode,
@@ -180,71 +168,56 @@ static int refused(const struct kinf_list_watch *lw,
                          : kinf_status_error(status, item->version_ahead);
 }
 
-static void keep_words(struct kinf_list_watch *lw, struct kinf_span body,
+static void keep_words(struct kinf_list_watch *lw, struct kinf_span *body,
                        struct kinf_item *item)
 {
     size_t room = sizeof(lw->words) - lw->words_len;
-    size_t n = body.len < room ? body.len : room;
+    size_t n = body->len < room ? body->len : room;
 
-    memcpy(lw->words + lw->words_len, body.ptr, n);
+    memcpy(lw->words + lw->words_len, body->ptr, n);
     lw->words_len = (uint16_t)(lw->words_len + n);
     item->message = span_of(lw->words, lw->words_len);
 }
 
 /* Takes body bytes through the JSON stream. */
-static int take_json(struct kinf_list_watch *lw, struct kinf_span body,
+static int take_json(struct kinf_list_watch *lw, struct kinf_span *body,
                      struct kinf_item *item)
 {
     int status = lw->session->u.answer.response.status;
-    size_t used = 0;
-    int event = kinf_json_stream_feed(&lw->session->u.answer.json, body.ptr,
-                                      body.len, &used);
+    size_t used;
+    int event = kinf_json_stream_feed(&lw->session->u.answer.json, body->ptr,
+                                      body->len, &used);
 
-    kinf_session_consume(lw->session, used);
+    body->ptr += used;
+    body->len -= used;
+    if (status != 200)
+        item->http_status = status; /* whatever the body says */
     if (event == JSON_END)
         lw->state = TAIL;
-    if (lw->state == REFUSAL || status != 200)
-        item->http_status = status;
-    switch (event) {
-    case JSON_BEGIN:
-        return KINF_SOURCE_BEGIN;
-    case JSON_ITEM:
-        return KINF_SOURCE_ITEM;
-    case JSON_END:
-    case KINF_ERR_AGAIN:
+    if (event == JSON_END || event == KINF_ERR_AGAIN)
         return KINF_OK;
-    default:
-        return lw->state == REFUSAL ? refused(lw, item) : event;
-    }
+    return lw->state == REFUSAL ? refused(lw, item) : event;
 }
 
-static int take_body(struct kinf_list_watch *lw, struct kinf_span body,
+static int take_body(struct kinf_list_watch *lw, struct kinf_span *body,
                      struct kinf_item *item)
 {
-    switch (lw->state) {
-    case ANSWER:
-    case REFUSAL:
+    if (lw->state == ANSWER || lw->state == REFUSAL)
         return take_json(lw, body, item);
-    case WORDS:
+    if (lw->state == WORDS) /* else TAIL: what follows a whole document */
         keep_words(lw, body, item);
-        break;
-    default: /* TAIL: what follows a whole document */
-        break;
-    }
-    kinf_session_consume(lw->session, body.len);
+    body->len = 0;
     return lw->words_len == sizeof(lw->words) ? refused(lw, item) : KINF_OK;
 }
 
 static int take_end(struct kinf_list_watch *lw, const struct kinf_item *item)
 {
-    int status = lw->session->u.answer.response.status;
-    bool watch = mode_of(lw->request->type) == JSON_WATCH;
-
-    if (status != 200 || lw->state == WORDS)
+    if (lw->session->u.answer.response.status != 200 || lw->state == WORDS)
         return refused(lw, item);
-    if (watch && kinf_json_stream_between(&lw->session->u.answer.json))
-        return KINF_SOURCE_END;
-    return lw->state == TAIL ? (int)KINF_SOURCE_END : KINF_ERR_CUT;
+    return lw->state == TAIL ||
+                   kinf_json_stream_between(&lw->session->u.answer.json)
+               ? (int)KINF_SOURCE_END
+               : KINF_ERR_CUT;
 }
 
 static void close_request(void *ctx)
@@ -263,21 +236,21 @@ static int next(void *ctx, uint32_t now_ms, struct kinf_sink *sink,
 
     (void)now_ms;
     while (result == KINF_OK) {
-        struct kinf_span body = { NULL, 0 };
-        int event = kinf_session_next(lw->session, &body);
+        int event = kinf_session_next(lw->session);
 
+        result = event;
         if (event == SESSION_HEAD)
             result = take_head(lw, sink, item);
         else if (event == SESSION_BODY)
-            result = take_body(lw, body, item);
+            result = take_body(lw, &lw->session->body, item);
         else if (event == SESSION_END)
             result = take_end(lw, item);
-        else if (lw->state >= REFUSAL && event != KINF_ERR_AGAIN)
+        else if (event == KINF_ERR_AGAIN)
+            break;
+        else if (lw->state >= REFUSAL)
             result = refused(lw, item); /* though its words are not whole */
-        else
-            result = event;
-        if (event < 0 && event != KINF_ERR_AGAIN && item->message.len == 0)
-            item->message = kinf_session_reason(lw->session);
+        if (event < 0 && item->message.len == 0)
+            kinf_session_reason(lw->session, &item->message);
     }
     return result;
 }

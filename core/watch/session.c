@@ -74,11 +74,6 @@ void kinf_session_release(struct kinf_session *s, struct kinf_lease *lease)
 
 /* ---- request ------------------------------------------------------------ */
 
-void kinf_session_begin(struct kinf_session *s)
-{
-    kinf_http_request_init(&s->u.request);
-}
-
 static bool has_line_break(struct kinf_span text)
 {
     for (; text.len > 0; text.ptr++, text.len--)
@@ -87,19 +82,24 @@ static bool has_line_break(struct kinf_span text)
     return false;
 }
 
-/* Where requests go and who sends them. */
+/* Where requests go, who sends them, and what is accepted. */
 static void set_values(struct kinf_http_request *q, const struct kinf_config *c)
 {
+    bool v6 = memchr(c->host.ptr, ':', c->host.len) != NULL;
+    struct kinf_span *host = http_value(q, v6 ? 'r' : 't');
+
+    host[0] = c->host;
+    kinf_decimal(&host[1], c->port, q->port);
     *http_value(q, 'p') = c->path_prefix;
-    *http_value(q, 'h') = c->host;
-    if (memchr(c->host.ptr, ':', c->host.len) != NULL) { /* IPv6 */
-        *http_value(q, 'i') = KINF_SPAN("[");
-        *http_value(q, 'j') = KINF_SPAN("]");
-    }
-    *http_value(q, 'n') = kinf_decimal(c->port, q->port);
-    *http_value(q, 'u') = c->user_agent;
+    *http_value(q, 'q') = c->user_agent;
     if (c->user_agent.len == 0)
-        *http_value(q, 'u') = KINF_SPAN("kinformer/" KINF_VERSION);
+        *http_value(q, 'q') = KINF_SPAN("kinformer/" KINF_VERSION);
+    if (http_value(q, 'x')->len == 0)
+        *http_value(q, 'x') = KINF_SPAN("application/json");
+    if (http_value(q, 'y')->len > 0) {
+        *http_value(q, 'z') = KINF_SPAN("v1");
+        *http_value(q, 'n') = *http_value(q, 'x');
+    }
 }
 
 static void set_deadline(struct kinf_session *s, uint32_t ms)
@@ -110,7 +110,7 @@ static void set_deadline(struct kinf_session *s, uint32_t ms)
 static void start_sending(struct kinf_session *s)
 {
     s->state = SENDING;
-    s->from = s->to = s->body_len = 0;
+    s->rest.len = s->body.len = 0;
     set_deadline(s, CONFIG_KINF_SEND_MS);
 }
 
@@ -158,7 +158,7 @@ void kinf_session_close(struct kinf_session *s)
         s->ops->close(s->ctx);
     s->state = CLOSED;
     s->open = false;
-    s->body_len = 0;
+    s->body.len = 0;
 }
 
 /* AGAIN, or TIMEOUT if the phase has lasted too long: only asked when the
@@ -211,39 +211,30 @@ static int step_opening(struct kinf_session *s)
 
 /* ---- sending ------------------------------------------------------------ */
 
-static int send_some(struct kinf_session *s, const char *data, size_t size)
-{
-    int sent = s->ops->send(s->ctx, data, size);
-
-    KINF_ASSERT(sent != 0 && (sent < 0 || (size_t)sent <= size));
-    return sent;
-}
-
 static int step_sending(struct kinf_session *s)
 {
     struct kinf_http_request *q = &s->u.request;
+    struct kinf_span *part = &s->rest;
     int sent;
 
-    if (s->from == s->to) {
-        s->from = 0;
-        s->to = kinf_http_request_fill(q, s->buf, s->size);
+    if (part->len == 0) {
+        part->ptr = s->buf;
+        part->len = kinf_http_request_fill(q, s->buf, s->size);
     }
-    if (s->from < s->to) {
-        sent = send_some(s, s->buf + s->from, s->to - s->from);
-        if (sent > 0)
-            s->from += (size_t)sent;
-    } else if (http_secret_next(q)) {
-        sent = send_some(s, q->rest.ptr, q->rest.len);
-        if (sent > 0)
-            http_secret_sent(q, (size_t)sent);
-    } else {
+    if (part->len == 0)
+        part = &q->rest; /* of the secret, which passes no buffer of ours */
+    if (part->len == 0) {
         s->state = AWAIT;
         set_deadline(s, CONFIG_KINF_HEADERS_MS);
         return KINF_OK;
     }
-    if (sent == KINF_ERR_AGAIN)
-        return again(s);
-    return sent < 0 ? sent : KINF_OK;
+    sent = s->ops->send(s->ctx, part->ptr, part->len);
+    KINF_ASSERT(sent != 0 && (sent < 0 || (size_t)sent <= part->len));
+    if (sent < 0)
+        return sent == KINF_ERR_AGAIN ? again(s) : sent;
+    part->ptr += sent;
+    part->len -= (size_t)sent;
+    return KINF_OK;
 }
 
 /* ---- receiving ---------------------------------------------------------- */
@@ -258,8 +249,8 @@ static int receive(struct kinf_session *s)
     got = s->ops->recv(s->ctx, s->buf, s->size);
     KINF_ASSERT(got != 0 && (got < 0 || (size_t)got <= s->size));
     if (got > 0) {
-        s->from = 0;
-        s->to = (size_t)got;
+        s->rest.ptr = s->buf;
+        s->rest.len = (size_t)got;
         s->bytes += (uint32_t)got;
         s->taken += (uint32_t)got;
         if (s->state == AWAIT) {
@@ -280,27 +271,28 @@ static int receive(struct kinf_session *s)
 
 static void end_answer(struct kinf_session *s)
 {
-    if (s->u.answer.response.keep_alive && s->from == s->to)
+    if (s->u.answer.response.keep_alive && s->rest.len == 0)
         s->state = IDLE;
     else
         kinf_session_close(s);
 }
 
-static int step_receiving(struct kinf_session *s, struct kinf_span *body)
+static int step_receiving(struct kinf_session *s)
 {
-    const struct kinf_http_response *r = &s->u.answer.response;
-    size_t used = 0;
+    struct kinf_http_response *r = &s->u.answer.response;
+    size_t used;
     int event;
 
-    if (s->from == s->to) {
+    if (s->rest.len == 0) {
         event = receive(s);
         if (event == SESSION_END)
             kinf_session_close(s);
         return event;
     }
-    event = kinf_http_response_feed(&s->u.answer.response, s->buf + s->from,
-                                    s->to - s->from, &used, body);
-    s->from += used;
+    event =
+        kinf_http_response_feed(r, s->rest.ptr, s->rest.len, &used, &s->body);
+    s->rest.ptr += used;
+    s->rest.len -= used;
     switch (event) {
     case HTTP_HEAD:
         s->state = r->status == 200 && r->json ? BODY : WORDS;
@@ -308,13 +300,10 @@ static int step_receiving(struct kinf_session *s, struct kinf_span *body)
         if (s->refused && s->ops->forget != NULL)
             s->ops->forget(s->ctx);
         return SESSION_HEAD;
-    case HTTP_BODY:
-        s->body_at = (size_t)(body->ptr - s->buf);
-        s->body_len = body->len;
-        return KINF_OK;
     case HTTP_END:
         end_answer(s);
         return SESSION_END;
+    case HTTP_BODY:
     case KINF_ERR_AGAIN: /* all consumed: receive more */
         return KINF_OK;
     default:
@@ -322,14 +311,7 @@ static int step_receiving(struct kinf_session *s, struct kinf_span *body)
     }
 }
 
-void kinf_session_consume(struct kinf_session *s, size_t count)
-{
-    KINF_ASSERT(count <= s->body_len);
-    s->body_at += count;
-    s->body_len -= count;
-}
-
-static int step(struct kinf_session *s, struct kinf_span *body)
+static int step(struct kinf_session *s)
 {
     switch (s->state) {
     case OPENING:
@@ -340,7 +322,7 @@ static int step(struct kinf_session *s, struct kinf_span *body)
     case HEAD:
     case WORDS:
     case BODY:
-        return step_receiving(s, body);
+        return step_receiving(s);
     default:
         KINF_UNREACHABLE("a session without a request is asked to go on");
         return KINF_ERR_CLOSED;
@@ -356,16 +338,14 @@ static void reopen(struct kinf_session *s)
     start_opening(s);
 }
 
-int kinf_session_next(struct kinf_session *s, struct kinf_span *body)
+int kinf_session_next(struct kinf_session *s)
 {
     int event = KINF_OK;
 
     while (event == KINF_OK) {
-        if (s->body_len > 0) {
-            *body = span_of(s->buf + s->body_at, s->body_len);
+        if (s->body.len > 0)
             return SESSION_BODY;
-        }
-        event = step(s, body);
+        event = step(s);
         if (s->reused && (s->state == SENDING || s->state == AWAIT) &&
             event < 0 && event != KINF_ERR_AGAIN && event != KINF_ERR_TIMEOUT) {
             reopen(s);
@@ -416,13 +396,12 @@ uint32_t kinf_session_retry_after(const struct kinf_session *s)
                : seconds * 1000;
 }
 
-struct kinf_span kinf_session_reason(const struct kinf_session *s)
+void kinf_session_reason(const struct kinf_session *s, struct kinf_span *out)
 {
     struct kinf_transport_status status = status_of(s);
 
-    if (status.reason == NULL)
-        return (struct kinf_span){ "", 0 };
-    return span_of(status.reason, strlen(status.reason));
+    out->ptr = status.reason;
+    out->len = status.reason == NULL ? 0 : strlen(status.reason);
 }
 
 uint32_t kinf_session_wait(const struct kinf_session *s)

@@ -22,17 +22,15 @@ int kinf_session_lease(struct kinf_session *s, struct kinf_lease *lease);
 void kinf_session_release(struct kinf_session *s, struct kinf_lease *lease);
 
 /* The template of a request for a path, which is one itself (http_request.h).
- * Values h, i, j, n, p, u and the secret are the session's. What is accepted is
- * the caller's to say: a, or as kind b of version c, else d. */
+ * Values p to u, n and z are the session's, and the secret; x and y say what is
+ * accepted: JSON, or what x says, or if there is a y metadata of this kind. */
 #define KINF_SESSION_GET(path)                                                 \
-    "GET %-%p" path " HTTP/1.1\r\nHost: %-%i%h%j:%n\r\nUser-Agent: %u"         \
-    "\r\nAccept: %a;as=%b;g=meta.k8s.io;v=%c,%d\r\nAuthorization: Bearer %!"   \
+    "GET %-%p" path " HTTP/1.1\r\nHost: %-%t:%u[%r]:%s\r\nUser-Agent: %q"      \
+    "\r\nAccept: %x;as=%y;g=meta.k8s.io;v=%z,%n\r\nAuthorization: Bearer %!"   \
     "\r\n\r\n%-"
 
-/* Begins a request: the caller sets u.request's values between _begin and
- * _start, among them a, what is accepted. Returns KINF_OK or
- * KINF_ERR_CREDENTIALS. */
-void kinf_session_begin(struct kinf_session *s);
+/* Begins a request whose values, but for those, are set in u.request. Returns
+ * KINF_OK or KINF_ERR_CREDENTIALS. */
 int kinf_session_start(struct kinf_session *s, const char *template_);
 
 /* A poll begins: CONFIG_KINF_POLL_BYTES may be received in it. */
@@ -43,10 +41,9 @@ static inline void kinf_session_begin_poll(struct kinf_session *s)
 }
 
 /* Goes on. Returns an event, KINF_ERR_AGAIN or an error, after which the
- * connection is closed. SESSION_BODY: *body is unread body; it is given again
- * until it is consumed. */
-int kinf_session_next(struct kinf_session *s, struct kinf_span *body);
-void kinf_session_consume(struct kinf_session *s, size_t count);
+ * connection is closed. SESSION_BODY: s->body is unread body; who consumes of
+ * it makes it shorter, and is asked again until it is empty. */
+int kinf_session_next(struct kinf_session *s);
 void kinf_session_close(struct kinf_session *s);
 
 /* Error code of an HTTP status that is not 200. */
@@ -54,7 +51,7 @@ int kinf_status_error(int http_status, bool version_ahead);
 /* Milliseconds of the answer's Retry-After, 0 if there is none. */
 uint32_t kinf_session_retry_after(const struct kinf_session *s);
 /* Why the transport failed, in words. */
-struct kinf_span kinf_session_reason(const struct kinf_session *s);
+void kinf_session_reason(const struct kinf_session *s, struct kinf_span *out);
 /* Milliseconds the session can sleep. */
 uint32_t kinf_session_wait(const struct kinf_session *s);
 

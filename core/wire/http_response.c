@@ -26,7 +26,6 @@ enum http_state {
     STATUS_LINE,
     HEADER,
     SIZE,
-    EXTENSION, /* of the line of a size */
     CHUNK_END,
     TRAILER,
     CHUNK,
@@ -99,7 +98,7 @@ static int64_t read_date(char *text)
         return 0;
     for (unsigned i = 0; i < 5; i++) {
         text[places[i] + (i == 1 ? 4 : 2)] = '\0';
-        if (!kinf_read_decimal(text + places[i], &n[i]))
+        if (!kinf_read_number(text + places[i], 10, &n[i]))
             return 0;
     }
     while (month < 12 && memcmp(text + 8, months + 3 * month, 3) != 0)
@@ -112,7 +111,7 @@ static int64_t read_date(char *text)
 
 static void take_retry_after(struct kinf_http_response *r, char *value)
 {
-    if (!kinf_read_decimal(value, &r->retry_after_s))
+    if (!kinf_read_number(value, 10, &r->retry_after_s))
         r->retry_after_date = read_date(value);
 }
 
@@ -125,7 +124,7 @@ static void take_date(struct kinf_http_response *r, char *value)
 
 static void take_retry_after(struct kinf_http_response *r, char *value)
 {
-    (void)kinf_read_decimal(value, &r->retry_after_s);
+    (void)kinf_read_number(value, 10, &r->retry_after_s);
 }
 
 #define take_date(r, value) ((void)0)
@@ -164,7 +163,7 @@ static int take_header(struct kinf_http_response *r, unsigned header,
         if (r->has_length)
             return KINF_ERR_HTTP_LENGTH;
         r->has_length = true;
-        if (!kinf_read_decimal(value, &r->left))
+        if (!kinf_read_number(value, 10, &r->left))
             return KINF_ERR_HTTP_NUMBER;
         break;
     case TRANSFER_ENCODING:
@@ -232,7 +231,7 @@ static int end_status_line(struct kinf_http_response *r)
         (status[3] != ' ' && status[3] != '\0'))
         return KINF_ERR_HTTP_LINE;
     status[3] = '\0';
-    if (!kinf_read_decimal(status, &number) || number < 100)
+    if (!kinf_read_number(status, 10, &number) || number < 100)
         return KINF_ERR_HTTP_LINE;
     r->status = (uint16_t)number;
     return KINF_OK;
@@ -264,6 +263,20 @@ static int end_head(struct kinf_http_response *r)
     return HTTP_HEAD;
 }
 
+/* RFC 9112 7.1: hexadecimal digits, then perhaps an extension, which is ignored.
+ * Both must fit what is held of a line. */
+static int end_size(struct kinf_http_response *r)
+{
+    char *rest;
+
+    r->header_bytes = 0;
+    if (r->line_len == sizeof(r->line) || is_blank(r->line[0]) ||
+        !kinf_read_number(cut(r->line, ';', &rest), 16, &r->left))
+        return KINF_ERR_HTTP_CHUNK;
+    r->state = r->left == 0 ? TRAILER : CHUNK;
+    return KINF_OK;
+}
+
 /* A line is whole; what is held of it is in r->line. */
 static int end_line(struct kinf_http_response *r)
 {
@@ -280,16 +293,16 @@ static int end_line(struct kinf_http_response *r)
         err = empty ? end_head(r) : end_header(r);
         break;
     case SIZE:
-    case EXTENSION:
-        r->state = r->left == 0 ? TRAILER : CHUNK;
-        err = empty ? KINF_ERR_HTTP_CHUNK : KINF_OK;
+        err = end_size(r);
         break;
     case CHUNK_END:
         r->state = SIZE;
         break;
     default: /* RFC 9112 7.1.2: trailers may be discarded */
-        r->state = empty ? DONE : TRAILER;
-        err = empty ? (int)HTTP_END : KINF_OK;
+        if (empty) {
+            r->state = DONE;
+            err = HTTP_END;
+        }
         break;
     }
     r->line_len = 0;
@@ -299,42 +312,17 @@ static int end_line(struct kinf_http_response *r)
 /* ---- bytes of lines ----------------------------------------------------- */
 
 /* What is wrong with a line that does not go on or end as it must, by state. */
-static const int8_t line_errors[] = {
-    KINF_ERR_HTTP_LINE,  KINF_ERR_HTTP_LINE,      KINF_ERR_HTTP_CHUNK,
-    KINF_ERR_HTTP_CHUNK, KINF_ERR_HTTP_CHUNK_END, KINF_ERR_HTTP_LINE
-};
-
-/* RFC 9112 7.1: hexadecimal digits, then blanks and an extension, which is
- * ignored and limited. */
-static bool take_size(struct kinf_http_response *r, char c)
-{
-    unsigned digit = (unsigned)c - '0';
-
-    if (digit > 9) {
-        digit = (unsigned)c - 'a' + 10;
-        if (digit < 10)
-            digit = 16;
-    }
-    r->line_len++;
-    if (r->state == EXTENSION)
-        return r->line_len <= sizeof(r->line);
-    if (digit > 15) {
-        r->state = EXTENSION;
-        return r->line_len > 1 && (c == ';' || is_blank(c));
-    }
-    if (r->left > UINT32_MAX >> 4)
-        return false;
-    r->left = r->left << 4 | digit;
-    return r->line_len <= 16;
-}
+static const int8_t line_errors[] = { KINF_ERR_HTTP_LINE, KINF_ERR_HTTP_LINE,
+                                      KINF_ERR_HTTP_CHUNK,
+                                      KINF_ERR_HTTP_CHUNK_END,
+                                      KINF_ERR_HTTP_LINE };
 
 static int take_line_byte(struct kinf_http_response *r, char c)
 {
     int error = line_errors[r->state];
 
-    if (r->state <= HEADER || r->state == TRAILER)
-        if (++r->header_bytes > CONFIG_KINF_HTTP_HEADERS_BYTES)
-            return KINF_ERR_HTTP_HEADERS;
+    if (++r->header_bytes > CONFIG_KINF_HTTP_HEADERS_BYTES)
+        return KINF_ERR_HTTP_HEADERS;
     if (r->cr) {
         r->cr = false;
         return c == '\n' ? end_line(r) : error;
@@ -348,8 +336,6 @@ static int take_line_byte(struct kinf_http_response *r, char c)
         return error;
     if (c >= 'A' && c <= 'Z' && r->state != STATUS_LINE)
         c = (char)(c | 0x20);
-    if (r->state == SIZE || r->state == EXTENSION)
-        return take_size(r, c) ? KINF_OK : error;
     if (r->line_len < sizeof(r->line)) /* equal: the line is longer */
         r->line[r->line_len++] = c;
     return KINF_OK;

@@ -109,6 +109,12 @@ _Static_assert(ROLES <= 16, "roles are stacked in four bits");
  * state is to have one text. */
 #define NEVER (BIT(F_DROPPED) | BIT(F_KIND) | BIT(F_API_VERSION))
 
+#if CONFIG_KINF_STREAMING
+#define STREAM_END "k8s.io/initial-events-end\0"
+#else
+#define STREAM_END
+#endif
+
 /* The members of a container that are known, and what each is. Every name ends
  * in NUL, and an empty one ends them all. */
 static const struct {
@@ -134,8 +140,7 @@ static const struct {
                  { F_NAME, F_NAMESPACE, F_UID, F_VERSION, R_ANNOTATIONS,
                    F_DROPPED },
                  0 },
-    [R_ANNOTATIONS] = { "kubectl.kubernetes.io/last-applied-configuration\0"
-                        "k8s.io/initial-events-end\0",
+    [R_ANNOTATIONS] = { "kubectl.kubernetes.io/last-applied-configuration\0" STREAM_END,
                         { F_DROPPED, F_INITIAL_END },
                         0 },
     [R_DETAILS] = { "retryAfterSeconds\0causes\0", { F_RETRY, R_CAUSES }, 0 },
@@ -350,17 +355,17 @@ static void begin_taking(struct kinf_json_stream *s, unsigned field)
 {
     s->taken = (uint8_t)field;
     s->cut = false;
-    s->text_len = 0;
-    s->text = s->word;
+    s->to = s->word;
     s->room = KINF_JSON_WORD_BYTES;
     if (field >= F_MESSAGE && field <= F_CONTINUE) {
-        s->text = s->page + s->page_used;
+        s->to = s->page + s->page_used;
         s->room = (uint16_t)(KINF_JSON_PAGE_BYTES - s->page_used);
     } else if (field >= F_NAME && field <= F_VERSION) {
-        s->text = s->identity + s->identity_used;
+        s->to = s->identity + s->identity_used;
         s->room = (uint16_t)(CONFIG_KINF_IDENTITY_BYTES - s->identity_used);
         s->item->identity_at[field - F_NAME] = (kinf_off)place(s);
     }
+    s->text = span_of(s->to, 0);
 }
 
 /* A piece of a string has come; it may be one nobody looks at. */
@@ -374,32 +379,32 @@ static void take(struct kinf_json_stream *s, const char *p, size_t n)
         n = s->room;
         s->cut = true;
     }
-    memcpy(s->text + s->text_len, p, n);
-    s->text_len = (uint16_t)(s->text_len + n);
+    memcpy(s->to, p, n);
+    s->to += n;
+    s->text.len += n;
     s->room = (uint16_t)(s->room - n);
 }
 
-static void end_identity(struct kinf_json_stream *s, struct kinf_span text)
+static void end_identity(struct kinf_json_stream *s)
 {
-    unsigned i = (unsigned)s->taken - F_NAME;
-
     if (s->cut) {
         s->item->broken = KINF_ERR_UNREADABLE;
         s->item->key_too_long |= s->taken <= F_NAMESPACE;
         return;
     }
-    s->item->identity[i] = text;
-    s->identity_used = (uint16_t)(s->identity_used + text.len);
+    s->item->identity[s->taken - F_NAME] = s->text;
+    s->identity_used = (uint16_t)(s->identity_used + s->text.len);
 }
 
-static void end_page(struct kinf_json_stream *s, struct kinf_span text)
+static void end_page(struct kinf_json_stream *s)
 {
-    if (s->cut || text.len > CONFIG_KINF_CONTINUE_BYTES)
+    if (s->cut || s->text.len > CONFIG_KINF_CONTINUE_BYTES)
         s->told = KINF_ERR_CONTINUE;
-    s->pages[s->taken - F_LIST_VERSION] = text;
-    s->page_used = (uint16_t)(s->page_used + text.len);
+    s->pages[s->taken - F_LIST_VERSION] = s->text;
+    s->page_used = (uint16_t)(s->page_used + s->text.len);
 }
 
+#if CONFIG_KINF_OLD_SERVERS
 /* Servers before 1.18.6 tell that a version is ahead by these words alone. */
 static bool says_ahead(struct kinf_span text)
 {
@@ -410,73 +415,76 @@ static bool says_ahead(struct kinf_span text)
             return true;
     return false;
 }
+#else
+#define says_ahead(text) false
+#endif
 
-static void end_message(struct kinf_json_stream *s, struct kinf_span text)
+static void end_message(struct kinf_item *item, struct kinf_span text)
 {
-    s->item->version_ahead |= says_ahead(text);
+    item->version_ahead |= says_ahead(text);
     if (text.len > CONFIG_KINF_MESSAGE_BYTES) {
         text.len = CONFIG_KINF_MESSAGE_BYTES;
         while ((text.ptr[text.len] & 0xC0) == 0x80)
             text.len--; /* not inside a character */
     }
-    s->item->message = text;
+    item->message = text;
 }
 
 /* A text that is looked at is whole. */
 static void end_taking(struct kinf_json_stream *s)
 {
-    struct kinf_span text = { s->text, s->text_len };
     struct kinf_item *item = s->item;
+    const char *word = s->text.ptr;
     uint32_t number = 0;
 
     if (s->taken == F_NONE)
         return;
-    s->text[s->text_len] = '\0';
+    *s->to = '\0';
     switch (s->taken) {
     case F_TYPE:
         item->event = (enum kinf_event)kinf_find_word(
-            s->text, "ADDED\0MODIFIED\0DELETED\0BOOKMARK\0ERROR\0");
+            word, "ADDED\0MODIFIED\0DELETED\0BOOKMARK\0ERROR\0");
         if (item->event == 0)
             item->event = KINF_EVENT_UNKNOWN;
         break;
     case F_LIST_VERSION:
     case F_CONTINUE:
-        end_page(s, text);
+        end_page(s);
         break;
     case F_NAME:
     case F_NAMESPACE:
     case F_UID:
     case F_VERSION:
-        end_identity(s, text);
+        end_identity(s);
         break;
     case F_KIND:
-        if ((s->kind.len > 0 && !span_equal(text, s->kind)) ||
-            kinf_find_word(s->text, "Table\0Status\0") > 0)
+        if ((s->kind.len > 0 && !span_equal(s->text, s->kind)) ||
+            kinf_find_word(word, "Table\0Status\0") > 0)
             item->broken = KINF_ERR_UNREADABLE;
         break;
     case F_LIST_KIND: /* what is no list has no items and looks empty */
-        if (text.len < 4 || strcmp(s->text + text.len - 4, "List") != 0)
+        if (s->text.len < 4 || strcmp(s->to - 4, "List") != 0)
             fault(s);
         break;
     case F_MESSAGE:
-        end_message(s, text);
+        end_message(item, s->text);
         break;
     case F_CAUSE:
-        item->version_ahead |= strcmp(s->text, "ResourceVersionTooLarge") == 0;
+        item->version_ahead |= strcmp(word, "ResourceVersionTooLarge") == 0;
         break;
+#if CONFIG_KINF_STREAMING
     case F_INITIAL_END:
-        item->initial_end = strcmp(s->text, "true") == 0;
+        item->initial_end = strcmp(word, "true") == 0;
         break;
-    case F_CODE:
-        kinf_read_decimal(s->text, &number);
-        item->http_status = (int)number;
-        break;
-    case F_RETRY:
-    default: /* a header may have said more */
-        if (!kinf_read_decimal(s->text, &number))
-            number = 0;
+#endif
+    default: /* F_CODE, F_RETRY */
+        (void)kinf_read_number(word, 10, &number);
+        if (s->taken == F_CODE) {
+            item->http_status = (int)number;
+            break;
+        }
         number = (number < 1000000 ? number : 1000000) * 1000;
-        if (number > item->retry_after_ms)
+        if (number > item->retry_after_ms) /* a header may have said more */
             item->retry_after_ms = number;
         break;
     }
@@ -566,7 +574,7 @@ static unsigned field_of_key(struct kinf_json_stream *s)
 
     if (s->taken != F_KEY || s->cut || role < R_WATCH)
         return F_NONE;
-    s->word[s->text_len] = '\0';
+    *s->to = '\0';
     i = kinf_find_word(s->word, roles[role].names);
     field = i == 0 ? F_NONE : roles[role].fields[i - 1];
     if (role == R_OBJECT && i > 3 && s->in_object &&
@@ -739,8 +747,34 @@ static void close_container(struct kinf_json_stream *s, bool array)
 
 static const char words[3][6] = { "true", "false", "null" };
 
-/* What may follow in a number (RFC 8259 6); WHOLE: its end. */
-enum { DIGIT = 1, POINT = 2, EXPONENT = 4, SIGN = 8, WHOLE = 16, FIRST = 32 };
+/* RFC 8259 6. By state the next one for 0, 1 to 9, a point, an e, a sign: four
+ * bits each, the first lowest. */
+enum {
+    N_BAD,
+    N_START,
+    N_MINUS,
+    N_ZERO,
+    N_INT,
+    N_POINT,
+    N_FRAC,
+    N_E,
+    N_SIGN,
+    N_EXP
+};
+#define NEXT_STATES(zero, digit, point, e, sign)                               \
+    ((zero) | (digit) << 4 | (point) << 8 | (e) << 12 | (sign) << 16)
+static const uint32_t number_next[] = {
+    [N_START] = NEXT_STATES(N_ZERO, N_INT, 0, 0, N_MINUS),
+    [N_MINUS] = NEXT_STATES(N_ZERO, N_INT, 0, 0, 0),
+    [N_ZERO] = NEXT_STATES(0, 0, N_POINT, N_E, 0),
+    [N_INT] = NEXT_STATES(N_INT, N_INT, N_POINT, N_E, 0),
+    [N_POINT] = NEXT_STATES(N_FRAC, N_FRAC, 0, 0, 0),
+    [N_FRAC] = NEXT_STATES(N_FRAC, N_FRAC, 0, N_E, 0),
+    [N_E] = NEXT_STATES(N_EXP, N_EXP, 0, 0, N_SIGN),
+    [N_SIGN] = NEXT_STATES(N_EXP, N_EXP, 0, 0, 0),
+    [N_EXP] = NEXT_STATES(N_EXP, N_EXP, 0, 0, 0)
+};
+#define N_WHOLE (BIT(N_ZERO) | BIT(N_INT) | BIT(N_FRAC) | BIT(N_EXP))
 
 static void begin_literal(struct kinf_json_stream *s, unsigned token)
 {
@@ -750,8 +784,7 @@ static void begin_literal(struct kinf_json_stream *s, unsigned token)
         return;
     }
     s->state = NUMBER;
-    s->literal = FIRST | DIGIT | (token == MINUS ? SIGN : 0);
-    s->left = DIGIT | POINT | EXPONENT | WHOLE;
+    s->literal = N_START;
     if (s->field == F_CODE || s->field == F_RETRY)
         begin_taking(s, s->field);
 }
@@ -773,42 +806,24 @@ static void in_word(struct kinf_json_stream *s)
 
 static void in_number(struct kinf_json_stream *s)
 {
-    unsigned may = s->literal, is = WHOLE, then = DIGIT;
-    char c = *s->at;
+    static const char marks[] = ".eE+-";
+    const char *mark = memchr(marks, *s->at, sizeof(marks) - 1);
+    unsigned digit = (unsigned)*s->at - '0', column = digit > 0;
 
-    if (c >= '0' && c <= '9') {
-        is = DIGIT;
-        then = s->left;
-        if (c == '0' && (may & FIRST) != 0)
-            then &= ~(unsigned)DIGIT;
-    } else if (c == '.') {
-        is = POINT;
-        s->left = DIGIT | EXPONENT | WHOLE;
-    } else if (c == 'e' || c == 'E') {
-        is = EXPONENT;
-        then |= SIGN;
-        s->left = DIGIT | WHOLE;
-    } else if (c == '-' || c == '+') {
-        is = SIGN;
-        then |= may & FIRST;
-    }
-    if ((may & is) == 0)
-        fault(s);
-    if (is == WHOLE) {
+    if (mark != NULL) {
+        column = 2 + ((unsigned)(mark - marks) + 1) / 2;
+    } else if (digit > 9) {
+        if ((N_WHOLE >> s->literal & 1) == 0)
+            fault(s);
         end_taking(s);
         end_value(s);
         return;
     }
-    s->literal = (uint8_t)then;
-    take(s, s->at, 1);
-    s->at++;
+    s->literal = number_next[s->literal] >> column * 4 & 15;
+    take(s, s->at++, 1);
 }
 
 /* ---- strings ------------------------------------------------------------ */
-
-/* As wide as a register: several bytes are looked at at once. */
-typedef size_t word;
-#define EACH(byte) ((word)-1 / 255 * (byte))
 
 static bool is_plain(char c)
 {
@@ -817,11 +832,15 @@ static bool is_plain(char c)
     return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
 }
 
-/* Where from at on the first byte is that is a quote, a backslash, a control or
- * not ASCII. In a word of ASCII bytes, taking away 1 or 0x20 from each sets a
- * high bit exactly if one of them was smaller; x ^ quote is 0 where x was a
- * quote. */
-static const char *skip_plain(const char *at, const char *end)
+#if CONFIG_KINF_WIDE
+/* As wide as a register: several bytes are looked at at once. */
+typedef size_t word;
+#define EACH(byte) ((word)-1 / 255 * (byte))
+
+/* Passes words of plain bytes. In one of ASCII bytes, taking away 1 or 0x20
+ * from each sets a high bit exactly if one of them was smaller; x ^ quote is 0
+ * where x was a quote. */
+static const char *skip_words(const char *at, const char *end)
 {
     for (; (size_t)(end - at) >= sizeof(word); at += sizeof(word)) {
         word w;
@@ -832,6 +851,17 @@ static const char *skip_plain(const char *at, const char *end)
              EACH(0x80)) != 0)
             break;
     }
+    return at;
+}
+#else
+#define skip_words(at, end) (at)
+#endif
+
+/* Where from at on the first byte is that is a quote, a backslash, a control or
+ * not ASCII. */
+static const char *skip_plain(const char *at, const char *end)
+{
+    at = skip_words(at, end);
     while (at < end && is_plain(*at))
         at++;
     return at;
@@ -917,12 +947,20 @@ static void in_character(struct kinf_json_stream *s)
 
 static size_t write_utf8(uint32_t c, char *out)
 {
-    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : 3;
+    char *at = out;
 
-    for (size_t i = n - 1; i > 0; i--, c >>= 6)
-        out[i] = (char)(0x80 | (c & 0x3F));
-    out[0] = (char)((n == 1 ? 0 : n == 2 ? 0xC0 : 0xE0) | c);
-    return n;
+    if (c < 0x80) {
+        *at++ = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        *at++ = (char)(0xC0 | c >> 6);
+    } else {
+        *at++ = (char)(0xE0 | c >> 12);
+        *at++ = (char)(0x80 | (c >> 6 & 0x3F));
+    }
+    *at++ = (char)(0x80 | (c & 0x3F));
+    return (size_t)(at - out);
 }
 
 static size_t write_escape(uint32_t c, char out[6])
@@ -982,14 +1020,11 @@ static void in_escape(struct kinf_json_stream *s)
 
 static void in_hex(struct kinf_json_stream *s)
 {
-    unsigned c = (unsigned char)*s->at, digit = c - '0';
+    unsigned digit = kinf_hex_digit(*s->at);
 
-    if (digit > 9) {
-        digit = (c | 0x20) - 'a' + 10;
-        if (digit - 10 > 5) {
-            no_escape(s);
-            return;
-        }
+    if (digit > 15) {
+        no_escape(s);
+        return;
     }
     s->at++;
     s->code = s->code << 4 | digit;

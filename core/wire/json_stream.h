@@ -11,7 +11,11 @@ enum json_mode {
     JSON_SINGLE, /* one object, the answer to a GET */
     JSON_STATUS  /* the body of a refusal */
 };
-enum json_stream_event { JSON_BEGIN = 1, JSON_ITEM, JSON_END };
+enum json_stream_event {
+    JSON_BEGIN = KINF_SOURCE_BEGIN, /* a source passes them on */
+    JSON_ITEM = KINF_SOURCE_ITEM,
+    JSON_END = KINF_SOURCE_END
+};
 
 /* Objects are written to *sink and what is learned of them to *item, which the
  * caller empties; both are the stream's until it is fed for the last time. Set

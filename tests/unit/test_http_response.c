@@ -79,6 +79,8 @@ static void test_response_ends_by_chunks(void **state)
            " head=200 keep chunked\nhello world(end) rest=4");
     expect(CHUNKED "a \t;x\r\n0123456789\r\n0\r\nTrailer: x\r\nb\r\n\r\n",
            " head=200 keep chunked\n0123456789(end)");
+    expect(CHUNKED "00000000000000005\r\nhello\r\n0\r\n\r\n",
+           " head=200 keep chunked\nhello(end)");
     expect(CHUNKED "A\r\n0123456789\r\n00\r\n\r\n",
            " head=200 keep chunked\n0123456789(end)");
     expect(CHUNKED "5\r\nhello\r\n0\r\n", " head=200 keep chunked\nhelloCUT");
@@ -261,7 +263,9 @@ static void test_response_refuses_malformed_chunks(void **state)
                   { "5\r\rhello", "HTTP_CHUNK" },
                   { "5;x\nhello", "HTTP_CHUNK" },
                   { "100000000\r\n", "HTTP_CHUNK" },
-                  { "00000000000000005\r\n", "HTTP_CHUNK" },
+                  { "5 5\r\n", "HTTP_CHUNK" },
+                  { " 5\r\n", "HTTP_CHUNK" },
+                  { ";x\r\n", "HTTP_CHUNK" },
                   { "5\r\nhello!\r\n", "helloHTTP_CHUNK_END" },
                   { "5\r\nhello\n", "helloHTTP_CHUNK_END" },
                   { "5\r\nhello\r\r", "helloHTTP_CHUNK_END" },
@@ -339,9 +343,9 @@ static void test_response_limits_the_head(void **state)
                    " head=200 keep chunked\n(end)");
     expect_stuffed(CHUNKED "0\r\nX: ", limit - 6, 'x', "\r\n\r\n",
                    " head=200 keep chunked\nHTTP_HEADERS");
-    expect_stuffed(CHUNKED "1;", CONFIG_KINF_HTTP_LINE_BYTES - 1, 'x',
+    expect_stuffed(CHUNKED "1;", CONFIG_KINF_HTTP_LINE_BYTES - 2, 'x',
                    "\r\na\r\n0\r\n\r\n", " head=200 keep chunked\na(end)");
-    expect_stuffed(CHUNKED "1;", CONFIG_KINF_HTTP_LINE_BYTES, 'x',
+    expect_stuffed(CHUNKED "1;", CONFIG_KINF_HTTP_LINE_BYTES - 1, 'x',
                    "\r\na\r\n0\r\n\r\n", " head=200 keep chunked\nHTTP_CHUNK");
 }
 
