@@ -48,6 +48,10 @@ FW_PORT := $(sort $(wildcard port/lwip/*.c port/mbedtls/*.c))
 $(foreach d,$(FW_DIRS),$(eval \
     INC_$(notdir $(d)) := $(addprefix -I,$(FW_DIRS)) $(INC_lwip) $(INC_mbedtls)))
 
+# An image knows when it was built; SOURCE_DATE_EPOCH says otherwise.
+$(O)/$(BOARD)/obj/boards/cortex-m/main.o: $(BOARD)_FLAGS += \
+    -DBOARD_BUILT_S=$(or $(SOURCE_DATE_EPOCH),$(shell date +%s))
+
 INC_tests_boards := $(addprefix -I,$(FW_DIRS)) $(INC_lwip) $(INC_mbedtls)
 
 FIRMWARE := $(O)/$(BOARD)/$(FW_NAME).elf

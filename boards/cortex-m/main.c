@@ -95,7 +95,8 @@ static int start_tls(void)
 {
     static const struct kinf_mbedtls_system system = {
         .platform = &board_platform, .arena = arena,
-        .arena_size = sizeof(arena)
+        .arena_size = sizeof(arena),
+        .built_s = BOARD_BUILT_S /* no earlier time is believed */
     };
     const struct kinf_mbedtls_config config = {
         .lower = &kinf_lwip_tcp_ops, .lower_ctx = &tcp,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network.c - see network.h. The address is that of QEMU's user network. */
+/* network.c - see network.h. The address is that of QEMU's user network, or what
+ * DHCP gives. */
 #include "network.h"
 
 #include "board.h"
+#include "lwip/dhcp.h"
 #include "lwip/init.h"
 #include "lwip/kinf_lwip.h"
 #include "lwip/netif.h"
@@ -25,6 +27,10 @@ void network_start(const struct kinf_platform *platform)
               ethernet_input);
     netif_set_default(&ethernet);
     netif_set_up(&ethernet);
+#if LWIP_DHCP
+    netif_set_addr(&ethernet, NULL, NULL, NULL);
+    (void)dhcp_start(&ethernet);
+#endif
 }
 
 void network_poll(void)

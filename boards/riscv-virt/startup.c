@@ -13,6 +13,7 @@ __asm(".option arch, +zicsr");
 #define PAINT 0x5AFE5AFEu
 #define MTIME ((volatile uint32_t *)0x0200BFF8u)
 #define MTIMECMP ((volatile uint32_t *)0x02004000u)
+#define RTC ((volatile uint32_t *)0x00101000u)
 #define UART ((volatile uint8_t *)0x10000000u)
 #define UART_HAS_BYTE (UART[5] & 1)
 #define PLIC_PRIORITY ((volatile uint32_t *)0x0C000000u)
@@ -179,7 +180,7 @@ void board_sleep(uint32_t ms)
 /* ---- semihosting: the emulator's files, clock and end ------------------- */
 
 enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6,
-       SYS_TIME = 0x11, SYS_EXIT_EXTENDED = 0x20 };
+       SYS_EXIT_EXTENDED = 0x20 };
 
 /* The three instructions that mark a call must lie in one page. */
 static uintptr_t semihost(uintptr_t operation, const void *block)
@@ -217,10 +218,15 @@ void board_print(const char *text, size_t len)
     (void)semihost(SYS_WRITE, block);
 }
 
+/* A clock that counts nanoseconds since 1970. Reading its low half keeps the
+ * high one. */
 static int64_t wall_s(void *ctx)
 {
+    uint32_t low = RTC[0];
+    uint64_t ns = (uint64_t)RTC[1] << 32 | low;
+
     (void)ctx;
-    return (int64_t)(uint32_t)semihost(SYS_TIME, NULL);
+    return (int64_t)(ns / 1000000000);
 }
 
 /* The emulated part has no source of randomness: the host's is asked. */

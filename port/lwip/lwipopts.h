@@ -20,7 +20,11 @@
 #define CONFIG_KINF_LWIP_POOL 14 /* pieces: 256 bytes lean, 1,536 else */
 #endif
 #ifndef CONFIG_KINF_LWIP_HEAP_BYTES
+#if !CONFIG_KINF_LWIP_LEAN
 #define CONFIG_KINF_LWIP_HEAP_BYTES 4096 /* sent and not yet acknowledged */
+#else
+#define CONFIG_KINF_LWIP_HEAP_BYTES 1536
+#endif
 #endif
 #ifndef CONFIG_KINF_LWIP_DNS
 #define CONFIG_KINF_LWIP_DNS 0 /* names, not only addresses */

@@ -35,7 +35,7 @@ class Virt(unittest.TestCase):
     def setUp(self):
         self.lines, self.changed = [], threading.Condition()
 
-    def begin(self, **page):
+    def begin(self, more=(), **page):
         with open(self.server.file("ca.der"), "rb") as f:
             content = board_run.page(self.server.port,
                                      self.server.read("token-admin"), f.read(),
@@ -46,7 +46,7 @@ class Virt(unittest.TestCase):
         board_run.flash(FIRMWARE, content, self.image.name, objcopy)
         self.board = subprocess.Popen(
             board_run.qemu("virt", "virtio", self.image.name,
-                           system=system),
+                           more, system=system),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL)
         self.addCleanup(self.board.wait)
@@ -91,6 +91,14 @@ class Virt(unittest.TestCase):
         self.wait("^ADDED .*/new")
         self.kload("delete", "new")
         self.wait("^DELETED .*/new")
+        self.end()
+
+    def test_a_clock_that_was_set_back_is_not_believed(self):
+        """Its certificate is good, and the board's clock stands before its own
+        build: nothing is sent."""
+        self.begin(("-rtc", "base=2020-01-01T00:00:00"))
+        self.wait("^error .*before the build")
+        self.assertNotIn("in sync", self.lines)
         self.end()
 
     def test_a_wrong_name_is_refused(self):
