@@ -25,6 +25,8 @@ $(call flavour,coverage-sim-small,clang-$(COVERAGE_CLANG),-O1 -g -w,tests/sim/sm
 # Only core is counted. $(call coverage_rules,FLAVOUR)
 define coverage_rules
 $(O)/$(1)/obj/core/%.o: private $(1)_FLAGS += $(COVERAGE_COUNTERS)
+# Inline functions of the public headers are compiled by who uses them.
+$(O)/$(1)/obj/tests/unit/test_typed.o: private $(1)_FLAGS += $(COVERAGE_COUNTERS)
 
 $(O)/$(1)/unit/test_%: $(O)/$(1)/obj/tests/unit/test_%.o \
     $(call objects,$(1),$(CORE_SRC) $(UNIT_HELPERS))

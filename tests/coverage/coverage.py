@@ -65,6 +65,8 @@ def export(flavour, folder, built):
     for source in sorted(glob.glob("core/*.c") + glob.glob("core/*/*.c")):
         objects += ["-object",
                     f"{built}/{flavour}/obj/{source.removesuffix('.c')}.o"]
+    users = f"{built}/{flavour}/obj/tests/unit/test_typed.o"
+    objects += ["-object", users] if os.path.exists(users) else []
     tell = [f"llvm-cov-{RELEASE}", "export", "-instr-profile", profile,
             *objects[1:]]
     text = subprocess.run(tell, check=True, stdout=subprocess.PIPE,
@@ -86,9 +88,9 @@ class Source:
         with open(path, encoding="utf-8") as f:
             self.lines = f.read().split("\n")
         self.marked, self.calls = set(), set()
-        # Read by assertions that fail, and by nobody else.
+        # Lines of the preprocessor are no code.
         self.aside = {at for at, line in enumerate(self.lines, 1)
-                      if line.startswith("#define KINF_FILE ")}
+                      if line.startswith("#")}
         for at, line in enumerate(self.lines, 1):
             if re.match(r"\s*KINF_UNREACHABLE\(", line):
                 self.mark(at)

@@ -4,7 +4,7 @@
 #include "fake_get.h"
 
 static struct fake_world w;
-static struct fake_get get;
+static struct fake_get get, other;
 
 static const struct fake_answer calm[] = {
     { NULL, 200, LIST("5", OBJECT("a", "3") "," OBJECT("b", "4")), FAKE_WHOLE,
@@ -409,11 +409,20 @@ static void test_a_reload_waits_for_the_end_of_what_runs(void **state)
     fake_run(&w, 100);
     assert_false(w.server.open);
     assert_int_equal(0, closed_calls); /* the GET still runs */
+    memset(&other, 0, sizeof(other));
+    fake_get(&other, &w.session, "/b"); /* waits until it is done */
+    fake_run(&w, 100);
+    assert_false(w.server.open);
     fake_push(&w.second, "}");
     fake_finish(&w.second);
     fake_run(&w, 100);
     assert_int_equal(1, get.ends);
     assert_int_equal(1, closed_calls);
+    assert_int_equal(1, fake_count(&w.server, "/b"));
+    fake_push(&w.server, "{}");
+    fake_finish(&w.server);
+    fake_run(&w, 100);
+    assert_int_equal(1, other.ends);
     assert_non_null(strstr(fake_target(&w.server, 0), "resourceVersion=6"));
     fake_end_world(&w);
 }

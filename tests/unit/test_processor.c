@@ -427,6 +427,18 @@ static void test_a_handler_may_stop_the_informer(void **state)
 
 /* ---- limits ------------------------------------------------------------- */
 
+static void test_nobody_is_added_to_an_informer_that_is_stopped(void **state)
+{
+    (void)state;
+    begin(KINF_EVERY, 0);
+    kinf_informer_stop(&w.inf);
+    EXPECT_ERR(KINF_ERR_STOPPED,
+               kinf_listener_add(&w.inf, &late.listener, &fake_events, &late,
+                                 KINF_EVERY, 0));
+    fake_run(&w, 10);
+    fake_end_world(&w);
+}
+
 static void test_there_are_as_many_handlers_as_places(void **state)
 {
     struct fake_handler more[3];
@@ -493,6 +505,8 @@ int main(void)
         cmocka_unit_test(test_a_handler_may_remove_another),
         cmocka_unit_test(test_a_handler_may_add_another),
         cmocka_unit_test(test_a_handler_may_stop_the_informer),
+        cmocka_unit_test(
+            test_nobody_is_added_to_an_informer_that_is_stopped),
         cmocka_unit_test(test_there_are_as_many_handlers_as_places),
         cmocka_unit_test(
             test_a_handler_is_removed_once_and_with_what_it_had_not_seen),

@@ -333,6 +333,26 @@ static void test_a_refused_streaming_list_is_tried_again_after_an_hour(
     fake_end_world(&w);
 }
 
+/* After its initial events a stream is a watch. */
+static void test_a_stream_that_went_on_as_a_watch_is_resumed(void **state)
+{
+    static const struct fake_answer script[] = {
+        { STREAM, 200, EVENT("ADDED", OBJECT("a", "3")) INITIAL_END("5")
+          ERROR_EVENT(400), FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.streaming = KINF_STREAM_AUTO;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    assert_int_equal(800, until_request(2));
+    assert_int_equal(1, w.errors[-KINF_ERR_INVALID]);
+    assert_non_null(strstr(fake_nth(&w.server, 2), "resourceVersion=5"));
+    assert_int_equal(1, fake_count(&w.server, STREAM));
+    fake_end_world(&w);
+}
+
 /* ---- of a paged list ---------------------------------------------------- */
 
 static void test_a_list_that_fails_is_asked_for_again(void **state)
@@ -486,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_two_streams_cut_in_a_row_are_a_paged_list),
         cmocka_unit_test(
             test_a_refused_streaming_list_is_tried_again_after_an_hour),
+        cmocka_unit_test(test_a_stream_that_went_on_as_a_watch_is_resumed),
         cmocka_unit_test(test_a_list_that_fails_is_asked_for_again),
         cmocka_unit_test(
             test_a_page_that_fails_is_asked_for_again_or_the_list_is),

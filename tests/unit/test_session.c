@@ -189,6 +189,7 @@ static void test_each_phase_has_its_own_deadline(void **state)
         { KINF_PHASE_RESOLVE, CONFIG_KINF_RESOLVE_MS },
         { KINF_PHASE_CONNECT, CONFIG_KINF_CONNECT_MS },
         { KINF_PHASE_HANDSHAKE, CONFIG_KINF_HANDSHAKE_MS },
+        { KINF_PHASE_OPEN, CONFIG_KINF_HANDSHAKE_MS }, /* a strange port */
     };
 
     (void)state;
@@ -451,6 +452,8 @@ static void test_retry_after_counts_in_seconds_and_as_a_date(void **state)
         { "Retry-After: Tue, 14 Nov 2023 22:13:30 GMT\r\n", 1700000000,
           10000 },
         { "Retry-After: Tue, 14 Nov 2023 22:13:10 GMT\r\n", 1700000000, 800 },
+        { "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n", 1700000000,
+          CONFIG_KINF_RETRY_AFTER_CAP_MS },
         { "Retry-After: Tue, 14 Nov 2023 22:13:30 GMT\r\n", KINF_WALL_UNKNOWN,
           800 },
     };
