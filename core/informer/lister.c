@@ -74,7 +74,8 @@ static bool wanted(const struct kinf_store *s, struct kinf_list_cursor *c,
     int match;
 
     if (e->current == NONE ||
-        (c->has_index && !kinf_index_has(s, entry, c->index, c->value)))
+        (c->has_index && !kinf_index_has(s, entry, c->index, c->value,
+                                          UINT32_MAX)))
         return false;
     kinf_store_view(s, e->current, out);
     if (c->namespace_.len > 0 && !span_equal(c->namespace_, out->namespace_))
@@ -134,8 +135,25 @@ int kinf_list_next(struct kinf_informer *inf, struct kinf_list_cursor *c,
     return KINF_ERR_AGAIN;
 }
 
+static bool is_held(const struct kinf_store *s, uint32_t entry)
+{
+    return store_has(s, entry) && s->entries[entry].current != NONE;
+}
+
+/* Was the value given at an earlier place? at is as below. */
+static bool given(const struct kinf_store *s, uint8_t index, uint32_t at,
+                  struct kinf_span value)
+{
+    for (uint32_t entry = 0; entry <= at >> 8; entry++)
+        if (is_held(s, entry) &&
+            kinf_index_has(s, (kinf_idx)entry, index, value,
+                           entry < at >> 8 ? UINT32_MAX : at & 0xFFu))
+            return true;
+    return false;
+}
+
 /* at counts entries in its upper bits and values of one entry in its lower
- * eight. A value is given at the first entry that has it. */
+ * eight. A value is given at the first place that has it. */
 int kinf_index_values(const struct kinf_informer *inf, const char *index,
                       uint32_t *at, char *value, size_t size)
 {
@@ -145,28 +163,20 @@ int kinf_index_values(const struct kinf_informer *inf, const char *index,
     if (i < 0)
         return i;
     for (; *at >> 8 < s->entry_pool.high; *at = ((*at >> 8) + 1) << 8) {
-        uint32_t entry = *at >> 8;
         struct kinf_object object;
 
-        if (!store_has(s, entry) || s->entries[entry].current == NONE)
+        if (!is_held(s, *at >> 8))
             continue;
-        kinf_store_view(s, s->entries[entry].current, &object);
-        for (;;) {
-            int len = s->indexes[i].func(&object, *at & 0xFFu, value, size);
-            uint32_t before = 0;
+        kinf_store_view(s, s->entries[*at >> 8].current, &object);
+        while ((*at & 0xFFu) < 0xFFu) {
+            uint32_t here = *at;
+            int len = s->indexes[i].func(&object, here & 0xFFu, value, size);
 
-            if (len == KINF_ERR_NOT_FOUND || (*at & 0xFFu) == 0xFFu)
+            if (len == KINF_ERR_NOT_FOUND)
                 break;
             ++*at;
-            if (len <= 0)
-                continue;
-            while (before < entry &&
-                   !(store_has(s, before) &&
-                     s->entries[before].current != NONE &&
-                     kinf_index_has(s, (kinf_idx)before, (uint8_t)i,
-                                    span_of(value, (size_t)len))))
-                before++;
-            if (before == entry)
+            if (len > 0 &&
+                !given(s, (uint8_t)i, here, span_of(value, (size_t)len)))
                 return len;
         }
     }

@@ -208,18 +208,19 @@ int kinf_index_by_name(const struct kinf_store *s, const char *name)
 /* ---- looking up --------------------------------------------------------- */
 
 bool kinf_index_has(const struct kinf_store *s, kinf_idx entry, uint8_t index,
-                    struct kinf_span value)
+                    struct kinf_span value, unsigned first)
 {
     char own[CONFIG_KINF_INDEX_VALUE_BYTES];
 
-    for (unsigned n = 0;; n++) {
+    for (unsigned n = 0; n < first; n++) {
         int len = value_of(s, s->entries[entry].current, index, n, own);
 
         if (len == KINF_ERR_NOT_FOUND)
-            return false;
+            break;
         if (len >= 0 && span_equal(span_of(own, (size_t)len), value))
             return true;
     }
+    return false;
 }
 
 uint32_t kinf_index_hash(const struct kinf_store *s, uint8_t index,

@@ -24,9 +24,9 @@ int kinf_index_add(struct kinf_store *s, const char *name,
 /* Number of the index, or KINF_ERR_NOT_FOUND. */
 int kinf_index_by_name(const struct kinf_store *s, const char *name);
 
-/* Has the entry's current object this value? */
+/* Has the entry's current object this value among its first values? */
 bool kinf_index_has(const struct kinf_store *s, kinf_idx entry, uint8_t index,
-                    struct kinf_span value);
+                    struct kinf_span value, unsigned first);
 
 /* The hash by which postings of a value are told from others. */
 uint32_t kinf_index_hash(const struct kinf_store *s, uint8_t index,
