@@ -714,6 +714,8 @@ static void test_stream_keeps_what_a_path_names(void **state)
         { "data.a\\.b", "", ",'data':{'a.b':'2'}" },
         { "data.a.b", "", ",'data':{'a':{'b':3}}" },
         { "data.x.y", "", ",'data':{}" },
+        { "data.x\\", "", ",'data':{}" }, /* a slip of the pen */
+        { "data.a\\.b.c", "", ",'data':{}" },
         { "status", "", ",'status':{}" },
         { "spec.nodeName", "", ",'spec':{'nodeName':'o'}" },
         { "spec.list", "", ",'spec':{'list':[{'nodeName':'p'}]}" },

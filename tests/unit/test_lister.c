@@ -191,6 +191,78 @@ static void test_a_listing_looks_at_a_bounded_number_of_entries(void **state)
     fake_end_world(&w);
 }
 
+/* ---- the values of an index --------------------------------------------- */
+
+/* Nothing, then the version, then the same letter so often that one object
+ * cannot have it all listed. */
+static int many_values(const struct kinf_object *o, unsigned n, char *value,
+                       size_t size)
+{
+    (void)size;
+    if (n == 0)
+        return 0;
+    if (n >= 400)
+        return KINF_ERR_NOT_FOUND;
+    value[0] = n == 1 ? o->resource_version.ptr[0] : 'z';
+    return 1;
+}
+
+static const char *values(const char *index)
+{
+    static char text[64];
+    char value[CONFIG_KINF_INDEX_VALUE_BYTES];
+    uint32_t at = 0;
+    size_t len = 0;
+
+    while (kinf_index_values(&w.inf, index, &at, value, sizeof(value)) > 0)
+        text[len++] = value[0];
+    text[len] = '\0';
+    return text;
+}
+
+/* Places given back, and objects not yet applied, have no values. */
+static void test_values_of_an_index_are_those_of_what_is_held(void **state)
+{
+    struct kinf_informer_config *c = &w.informer;
+
+    (void)state;
+    fake_prepare(&w);
+    w.idle = true;
+    c->sizes.postings = 64;
+    c->sizes.fifo = 2;
+    c->sizes.ring = 1;
+    {
+        static const struct fake_answer script[] = {
+            { NULL, 200, LIST("5", OBJECT("a", "1") "," OBJECT("b", "2") ","
+                              OBJECT("c", "2") "," OBJECT("d", "3")),
+              FAKE_WHOLE, NULL },
+            { "watch=1", 200, BOOKMARK("5"), FAKE_OPEN, NULL },
+        };
+
+        FAKE_PLAY(&w.server, script);
+    }
+    fake_begin(&w);
+    kinf_informer_index(&w.inf, "many", many_values);
+    kinf_start(&w.k);
+    fake_run(&w, 100);
+    assert_string_equal("1z23", values("many"));
+    fake_push(&w.server, EVENT("DELETED", OBJECT("a", "6")));
+    fake_run(&w, 10);
+    assert_string_equal("2z3", values("many"));
+    /* The handler's ring is full: what comes takes a's place and waits. */
+    w.handler.answer = KINF_ERR_AGAIN;
+    fake_push(&w.server, EVENT("MODIFIED", OBJECT("d", "3")));
+    fake_push(&w.server, EVENT("MODIFIED", OBJECT("d", "7")));
+    fake_push(&w.server, EVENT("ADDED", OBJECT("e", "8")));
+    fake_run(&w, 10);
+    assert_string_equal("2z7", values("many"));
+    w.handler.answer = KINF_OK;
+    kinf_listener_resume(&w.handler.listener);
+    fake_run(&w, 10);
+    assert_string_equal("8z27", values("many"));
+    fake_end_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +274,7 @@ int main(void)
             test_an_identity_is_left_out_of_a_selection_and_that_is_said),
         cmocka_unit_test(test_what_lived_throughout_is_listed_once),
         cmocka_unit_test(test_a_listing_looks_at_a_bounded_number_of_entries),
+        cmocka_unit_test(test_values_of_an_index_are_those_of_what_is_held),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

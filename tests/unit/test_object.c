@@ -110,6 +110,103 @@ static void test_a_value_is_found_in_an_object_that_is_held_whole(void **state)
     EXPECT_ERR(KINF_ERR_TOO_BIG, kinf_find(&o, "a[1]", &v));
 }
 
+/* ---- odd texts ---------------------------------------------------------- */
+
+static void test_broken_text_of_the_users_own_is_said_to_be(void **state)
+{
+    static const struct {
+        const char *json, *path;
+        int err;
+    } cases[] = {
+        { "{\"a\":+1}", "a", KINF_ERR_JSON },
+        { "{\"a\":xyz}", "a", KINF_ERR_JSON },
+        { "{\"y\":1}", "\\.x", KINF_ERR_NOT_FOUND },
+        { "{\".x\":1}", "\\.x", KINF_OK },
+    };
+    struct kinf_value v;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct kinf_object o = { .json = fake_span(cases[i].json) };
+
+        EXPECT_ERR(cases[i].err, kinf_find(&o, cases[i].path, &v));
+    }
+}
+
+/* Half a pair reads as U+FFFD, and what follows stays what it is. */
+static void test_a_surrogate_without_its_other_half_is_replaced(void **state)
+{
+    static const struct {
+        const char *raw, *read;
+    } cases[] = {
+        { "\\ud800abcdef", "\xef\xbf\xbd" "abcdef" },
+        { "\\ud800\\uffff", "\xef\xbf\xbd\xef\xbf\xbf" },
+        { "\\ud800\\u0041", "\xef\xbf\xbd" "A" },
+        { "\\udc00", "\xef\xbf\xbd" },
+        { "\\ud83d\\ude00", "\xf0\x9f\x98\x80" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct kinf_value v = { KINF_JSON_STRING, fake_span(cases[i].raw) };
+        char buf[32] = "";
+
+        assert_int_equal(strlen(cases[i].read),
+                         kinf_string(v, buf, sizeof(buf)));
+        assert_string_equal(cases[i].read, buf);
+    }
+}
+
+static void test_what_is_no_base64_is_of_another_type(void **state)
+{
+    static const char *const texts[] = { "AA{=", "AA:=", "AA[=", "AA`=",
+                                         "AA@=", "A===" };
+    char buf[8];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct kinf_value v = { KINF_JSON_STRING, fake_span(texts[i]) };
+
+        EXPECT_ERR(KINF_ERR_TYPE, kinf_base64(v, buf, sizeof(buf)));
+    }
+}
+
+static void test_a_selector_may_be_wrong_anywhere(void **state)
+{
+    static const struct {
+        const char *selector;
+        int answer;
+    } cases[] = {
+        { "a{=b", KINF_ERR_SYNTAX }, { "a=b{", KINF_ERR_SYNTAX },
+        { "a in (b,c{)", KINF_ERR_SYNTAX }, { "a in (b{,c)", KINF_ERR_SYNTAX },
+        { "a_b=c_d", 0 }, { "!a_b", 1 },
+    };
+    struct kinf_object o = object();
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        EXPECT_ERR(cases[i].answer,
+                   kinf_selector_match(fake_span(cases[i].selector), &o));
+}
+
+static void test_a_number_field_of_another_type_stays_empty(void **state)
+{
+    struct both {
+        int64_t wide;
+        int32_t narrow;
+    } out;
+    static const struct kinf_field fields[] = {
+        KINF_FIELD(struct both, wide, KINF_FIELD_INT64, "a"),
+        KINF_FIELD(struct both, narrow, KINF_FIELD_INT32, "a"),
+    };
+    struct kinf_object o = { .json = KINF_SPAN("{\"a\":\"7\"}") };
+
+    (void)state;
+    EXPECT_ERR(KINF_ERR_TYPE, kinf_decode(&o, fields, 2, &out, sizeof(out)));
+    assert_int_equal(0, out.wide);
+    assert_int_equal(0, out.narrow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +217,11 @@ int main(void)
         cmocka_unit_test(test_a_key_is_split_at_its_slash),
         cmocka_unit_test(
             test_a_value_is_found_in_an_object_that_is_held_whole),
+        cmocka_unit_test(test_broken_text_of_the_users_own_is_said_to_be),
+        cmocka_unit_test(test_a_surrogate_without_its_other_half_is_replaced),
+        cmocka_unit_test(test_what_is_no_base64_is_of_another_type),
+        cmocka_unit_test(test_a_selector_may_be_wrong_anywhere),
+        cmocka_unit_test(test_a_number_field_of_another_type_stays_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

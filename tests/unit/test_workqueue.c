@@ -501,6 +501,7 @@ static void test_shut_down_gives_what_is_there(void **state)
     assert_string_equal("a", next(&f));
     assert_false(kinf_workqueue_drained(&f.q));
     kinf_workqueue_shut_down(&f.q, false);
+    assert_false(kinf_workqueue_drained(&f.q));
     assert_int_equal(KINF_ERR_STOPPED, add(&f, "c"));
     assert_int_equal(KINF_ERR_STOPPED,
                      kinf_workqueue_add_after(&f.q, text("c"), 1));
@@ -530,6 +531,15 @@ static void test_drain_waits_for_what_is_processed_and_dirty(void **state)
     assert_string_equal("(again)", next(&f));
     done(&f, "a");
     assert_string_equal("a", next(&f));
+    assert_string_equal("(again)", next(&f));
+    done(&f, "a");
+    assert_string_equal("(stopped)", next(&f));
+    free(f.memory);
+
+    f = queue_of(SLOTS, KEY, DEFAULTS);
+    add(&f, "a");
+    assert_string_equal("a", next(&f));
+    kinf_workqueue_shut_down(&f.q, true);
     assert_string_equal("(again)", next(&f));
     kinf_workqueue_shut_down(&f.q, false); /* ends the waiting */
     assert_string_equal("(stopped)", next(&f));
