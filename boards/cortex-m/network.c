@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network.c - see network.h. The address is that of QEMU's user network, or what
- * DHCP gives. */
+/* network.c - see network.h. The address is that of QEMU's user network, or
+ * what DHCP gives. */
 #include "network.h"
 
 #include "board.h"
