@@ -189,7 +189,7 @@ static void wait_for(void *ctx, const struct kinf_transport_status *status,
     (void)ulTaskNotifyTake(pdTRUE, (TickType_t)timeout_ms);
 }
 
-static volatile bool started;
+static _Atomic bool started;
 
 static void on_started(void *arg)
 {
