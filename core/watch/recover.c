@@ -108,10 +108,11 @@ static void after_page(struct kinf_informer *inf, int err)
     }
 }
 
+/* What a quick retry would meet again. */
 static bool denied(int err)
 {
     return err == KINF_ERR_FORBIDDEN || err == KINF_ERR_NO_RESOURCE ||
-           err == KINF_ERR_METHOD;
+           err == KINF_ERR_METHOD || err == KINF_ERR_RECORD;
 }
 
 /* Framing was lost: once may be the road's fault, twice at one version is the
@@ -139,7 +140,9 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
         after_page(inf, err);
     if (err == KINF_ERR_JSON && is_watch(r))
         after_broken(r);
-    if (err == KINF_ERR_INVALID && is_watch(r))
+    /* A record too large for TLS comes again at this version; a list does not
+     * show what was deleted since. */
+    if ((err == KINF_ERR_INVALID || err == KINF_ERR_RECORD) && is_watch(r))
         r->can_resume = false;
     if (err == KINF_ERR_AUTH && !r->auth_tried) {
         r->auth_tried = true;

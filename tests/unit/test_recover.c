@@ -211,6 +211,30 @@ static void test_denied_informers_say_so(void **state)
     fake_end_world(&w);
 }
 
+/* An object that TLS has no buffer for: the same bytes are not asked for again
+ * and again, and when it is gone a list gets past it. */
+static void test_a_record_too_large_is_a_state_of_its_own(void **state)
+{
+    static const struct fake_answer script[] = {
+        list, { WATCH, 200, "", FAKE_OPEN, NULL },
+        { PAGED, 200, LIST("9", OBJECT("a", "3")), FAKE_WHOLE, NULL },
+    };
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    fake_run(&w, 100);
+    w.server.recv_error = KINF_ERR_RECORD;
+    fake_run(&w, 100);
+    w.server.recv_error = 0;
+    assert_int_equal(KINF_INFORMER_DENIED, fake_status(&w).phase);
+    assert_int_equal(KINF_ERR_RECORD, fake_status(&w).last_error);
+    assert_true(until_request(3) >= CONFIG_KINF_DENIED_MS - 100);
+    assert_non_null(strstr(fake_nth(&w.server, 3), PAGED));
+    fake_run(&w, 10);
+    assert_int_not_equal(KINF_INFORMER_DENIED, fake_status(&w).phase);
+    fake_end_world(&w);
+}
+
 static void test_credentials_are_asked_for_once_more_and_then_one_waits(
     void **state)
 {
@@ -497,6 +521,7 @@ int main(void)
         cmocka_unit_test(
             test_what_cannot_be_watched_is_listed_again_if_so_asked),
         cmocka_unit_test(test_denied_informers_say_so),
+        cmocka_unit_test(test_a_record_too_large_is_a_state_of_its_own),
         cmocka_unit_test(
             test_credentials_are_asked_for_once_more_and_then_one_waits),
         cmocka_unit_test(
