@@ -458,6 +458,9 @@ static void hurt_server(const struct action *a)
         server.short_clean = a->n[1] != 0;
         server.short_until = until;
         break;
+    case OP_MUTE:
+        server.mute_until = until;
+        break;
     case OP_NO_BOOKMARKS:
         server.no_bookmarks_until = until;
         break;

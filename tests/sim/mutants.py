@@ -146,9 +146,12 @@ def build(a, mutant):
         raise Stale(f"nothing in {a.objects} is made of {mutant.files()}")
     for source in sources:
         o = os.path.join(out, source[:-2] + ".o")
-        subprocess.run([*shlex.split(a.compile), "-w", f"-I{out}/core/include",
-                        f"-I{out}/core", "-c", f"{out}/{source}", "-o", o],
-                       check=True)
+        done = subprocess.run(
+            [*shlex.split(a.compile), "-w", f"-I{out}/core/include",
+             f"-I{out}/core", "-c", f"{out}/{source}", "-o", o],
+            capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Stale(f"{mutant.name} does not compile:\n{done.stderr}")
         objects[os.path.join(a.objects, source[:-2] + ".o")] = o
     world = glob.glob(os.path.join(a.world, "tests/sim/*.o"))
     program = os.path.join(out, "sim")
@@ -168,12 +171,13 @@ def failure(text):
     said = re.search(r"(AddressSanitizer: \S+|runtime error: .*)", text)
     if said:
         return "sanitizer", said[1]
-    return "other", text.strip().splitlines()[-1] if text.strip() else "?"
+    said = re.search(r"killed by signal \d+", text)
+    return "hanging", said[0] if said else "?"
 
 
 class Found:
     def __init__(self):
-        self.how = None     # "check" if the world's own checks see it
+        self.how = None     # "check": the world's own checks see it
         self.said = ""
         self.seed = 0
         self.tried = 0      # seeds, until the first that failed
@@ -199,7 +203,7 @@ def look(program, first, seeds, hours):
             found.first_how = how
         if found.how is None or how == "check":
             found.how, found.said, found.seed = how, said, seed
-        if how == "check":
+        if how in ("check", "hanging"):
             break
         seed += 1
     return found
@@ -286,7 +290,8 @@ def main():
         work = check_one if a.check else try_one
         for f in [pool.submit(work, a, m) for m in mutants]:
             try:
-                found += tell(*f.result()) if not a.check else 1
+                done = f.result()
+                found += 1 if a.check else tell(*done)
             except Stale as e:
                 stale.append(str(e))
                 print(f"STALE    {e}")

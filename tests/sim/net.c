@@ -191,6 +191,12 @@ void link_cut(struct link *l)
     l->reset_at = sim.now + half_trip();
 }
 
+void link_mute(struct link *l)
+{
+    l->dead = true;
+    l->dead_at = NEVER;
+}
+
 /* ---- from us to the server ---------------------------------------------- */
 
 static void arrives(void *ctx, uint64_t arg)

@@ -104,5 +104,7 @@ size_t link_backlog(const struct link *l);
 /* After what was written: ends, or is cut at once. */
 void link_end(struct link *l);
 void link_cut(struct link *l);
+/* Nothing more comes, not even the end. */
+void link_mute(struct link *l);
 
 #endif

@@ -1339,8 +1339,12 @@ static void request(struct conn *c)
     c->serial++;
     c->early = server.inflight > 0; /* it stands in for flow control */
     c->nosniff = c->streamed = false;
-    if (!stopped_on_the_way(c))
+    if (sim.now < server.mute_until) {
+        c->state = CONN_OVER;
+        link_mute(c->link);
+    } else if (!stopped_on_the_way(c)) {
         answer(c);
+    }
 }
 
 /* ---- connections -------------------------------------------------------- */
@@ -1555,7 +1559,7 @@ void server_calm(void)
         server.ready_at = sim.now;
     server.leaving_at = NEVER;
     server.error_until = server.odd_until = server.no_bookmarks_until = 0;
-    server.short_until = 0;
+    server.short_until = server.mute_until = 0;
     server.replicas[0].lag_ms = server.replicas[1].lag_ms = 0;
     server_changed();
 }
