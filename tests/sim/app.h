@@ -67,7 +67,7 @@ struct box {
     bool nameless; /* some item had no name since it was complete */
     bool has_index;
     /* a listing that goes on over many polls */
-    bool listing;
+    bool listing, lists_ns1;
     struct kinf_list_cursor cursor;
     ARRAY(uint32_t) at_start; /* by key: object + 1 */
     ARRAY(uint32_t) seen;     /* by key: times */

@@ -79,8 +79,7 @@ void check_hour(void)
 static void note_trickle(void)
 {
     bool trickles = sim.now < net.drip_until || sim.now < net.slow_until ||
-                    sim.now < net.hold_until || sim.now < net.shred_until ||
-                    net.window < 4096;
+                    sim.now < net.hold_until || sim.now < net.shred_until;
 
     for (uint32_t i = 0; i < world.link_count; i++)
         trickles |= world.links[i].last_at > sim.now + 2 * SECOND;
@@ -115,6 +114,11 @@ void check_dead(void)
 {
     note_trickle();
     note_hindrance();
+    MUST(!world.reloading ||
+             sim.now < world.reload_at + LONGEST_DEADLINE ||
+             sim.now < world.trickled_at + LONGEST_DEADLINE ||
+             sim.now < world.hindered_at + LONGEST_DEADLINE,
+         "a reload does not come to its end");
     for (uint32_t i = 0; i < world.link_count; i++) {
         const struct link *l = &world.links[i];
         uint64_t since = l->heard_at > l->asked_at ? l->heard_at : l->asked_at;
@@ -164,18 +168,24 @@ static uint32_t uid_now(struct box *b, uint32_t key)
 
 void listing_begin(struct box *b)
 {
-    static const struct kinf_list_options all = { .index = NULL };
+    struct kinf_list_options how = { .index = NULL };
     const struct resource *r = &etcd.resources[b->view.res];
     int err;
 
     if (b->listing)
         return;
-    err = kinf_list(&b->inf, &b->cursor, &all);
+    b->lists_ns1 = kinds[b->view.res].namespaced && rng_percent(&sim.rng, 60);
+    if (b->lists_ns1)
+        how.namespace_ = (struct kinf_span){ "ns1", 3 };
+    err = kinf_list(&b->inf, &b->cursor, &how);
     MUST(err == KINF_OK, "a listing does not begin: %s", kinf_strerror(err));
     b->listing = true;
     b->at_start.count = b->seen.count = 0;
     for (uint32_t i = 0; i < r->keys.count; i++) {
-        *array_push(&b->at_start) = uid_now(b, i);
+        bool asked = !b->lists_ns1 ||
+                     strcmp(r->keys.at[i]->namespace_, "ns1") == 0;
+
+        *array_push(&b->at_start) = asked ? uid_now(b, i) : 0;
         (void)array_push(&b->seen);
     }
 }
@@ -219,16 +229,24 @@ void listing_step(struct box *b)
     err = kinf_list_next(&b->inf, &b->cursor, &o);
     if (err == 1)
         saw(b, &o);
+    else if (err == KINF_ERR_FULL) /* others have taken its place */
+        b->listing = false;
     else if (err != KINF_ERR_AGAIN)
         listing_end(b);
 }
 
-static int by_name(const struct kinf_object *object, unsigned n, char *value,
+/* Values: the first byte of the name, and the last of the version. */
+static int by_ends(const struct kinf_object *object, unsigned n, char *value,
                    size_t size)
 {
-    if (n > 1 || object->name.len == 0 || size < 2)
+    struct kinf_span version = object->resource_version;
+
+    if (n > 1 || size < 2)
         return KINF_ERR_NOT_FOUND;
-    value[0] = n == 0 ? object->name.ptr[0] : '*';
+    if (n == 0)
+        value[0] = object->name.ptr[0];
+    else
+        value[0] = version.len > 0 ? version.ptr[version.len - 1] : '-';
     return 1;
 }
 
@@ -237,7 +255,7 @@ void index_add(struct box *b)
     if (b->has_index || b->config.sizes.postings == 0)
         return;
     b->has_index = true;
-    MUST(kinf_informer_index(&b->inf, "first", by_name) == KINF_OK,
+    MUST(kinf_informer_index(&b->inf, "ends", by_ends) == KINF_OK,
          "an index is refused");
 }
 
@@ -288,10 +306,15 @@ static bool has_namespace(const struct kinf_object *o,
                   o->namespace_.len) == 0;
 }
 
-static bool has_first(const struct kinf_object *o,
-                      const struct kinf_list_options *how)
+static bool has_end(const struct kinf_object *o,
+                    const struct kinf_list_options *how)
 {
-    return how->value.ptr[0] == '*' || o->name.ptr[0] == how->value.ptr[0];
+    char value[2];
+
+    for (unsigned n = 0; by_ends(o, n, value, sizeof(value)) == 1; n++)
+        if (value[0] == how->value.ptr[0])
+            return true;
+    return false;
 }
 
 static void check_listings(struct box *b)
@@ -305,11 +328,11 @@ static void check_listings(struct box *b)
     }
     if (!b->has_index)
         return;
-    how = (struct kinf_list_options){ .index = "first",
-                                      .value = { "x", 1 } };
-    check_listing(b, &how, has_first);
-    how.value.ptr = "*";
-    check_listing(b, &how, has_first);
+    how = (struct kinf_list_options){ .index = "ends" };
+    for (const char *value = "xh0123456789"; *value != '\0'; value++) {
+        how.value = (struct kinf_span){ value, 1 };
+        check_listing(b, &how, has_end);
+    }
 }
 
 /* ---- the cache equals the server ---------------------------------------- */

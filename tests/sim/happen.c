@@ -459,6 +459,7 @@ static void hurt_server(const struct action *a)
         server.short_until = until;
         break;
     case OP_MUTE:
+        server.mute_after = a->n[0];
         server.mute_until = until;
         break;
     case OP_NO_BOOKMARKS:
@@ -532,6 +533,8 @@ static void application(const struct action *a)
 
     if (a->op == OP_RELOAD) {
         world.reloading = true;
+        world.reload_at = sim.now;
+        world.woken = true;
         kinf_reload(&world.kinf, closed, NULL);
     }
     if (!b->running || b->stopping)

@@ -106,6 +106,28 @@ static bool cut_here(struct link *l, size_t bytes)
     return true;
 }
 
+static bool falls_silent(struct link *l, size_t bytes)
+{
+    if (bytes < l->mute_in) {
+        l->mute_in -= l->mute_in != NEVER ? bytes : 0;
+        return false;
+    }
+    if (l->mute_in > 0)
+        fly(l, (size_t)l->mute_in);
+    text_drop(&l->pending, l->pending.len);
+    l->dead = true;
+    l->dead_at = NEVER;
+    TELL("net: connection %u falls silent", l->number);
+    return true;
+}
+
+void link_mute(struct link *l, uint64_t after)
+{
+    l->mute_in = after;
+    if (after == 0)
+        (void)falls_silent(l, 0);
+}
+
 /* Lets go what may leave. */
 static void pump(struct link *l)
 {
@@ -116,7 +138,7 @@ static void pump(struct link *l)
 
         if (bytes == 0)
             return;
-        if (cut_here(l, bytes))
+        if (cut_here(l, bytes) || falls_silent(l, bytes))
             return;
         fly(l, bytes);
     }
@@ -189,12 +211,6 @@ void link_cut(struct link *l)
     l->dead = true;
     l->dead_at = NEVER;
     l->reset_at = sim.now + half_trip();
-}
-
-void link_mute(struct link *l)
-{
-    l->dead = true;
-    l->dead_at = NEVER;
 }
 
 /* ---- from us to the server ---------------------------------------------- */
@@ -307,9 +323,9 @@ static void connected(struct link *l)
 
     l->phase = KINF_PHASE_OPEN;
     l->verified = l->trusted && !active(net.unverified_until);
-    l->lost = false;
     l->serial = ++serials;
     l->ended = l->dead = false;
+    l->mute_in = NEVER;
     l->end_at = l->reset_at = l->dead_at = l->held_since = NEVER;
     l->last_at = 0;
     l->active_at = l->asked_at = sim.now;

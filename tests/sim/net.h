@@ -46,6 +46,7 @@ struct link {
     uint64_t last_at; /* arrival of the last segment: order is kept */
     uint64_t held_since; /* a proxy holds bytes since then; NEVER: none */
     bool dead;        /* half open: nothing moves any more */
+    uint64_t mute_in; /* bytes until it is */
     uint64_t dead_at; /* keepalive finds out; NEVER: a proxy answers for it */
     uint64_t active_at; /* a byte moved */
     bool waiting_answer; /* bytes were sent, none came back */
@@ -53,7 +54,7 @@ struct link {
     /* counters */
     uint64_t opens, bytes_up, bytes_down, calls, moves, forgotten;
     uint64_t asked_at, heard_at, closed_at; /* last byte up, down; close */
-    bool lost; /* something sent to us was not read before the last close */
+    bool lost; /* set by a close before all that was sent was read */
 };
 
 /* What is wrong with the network now. Times are until when. */
@@ -104,7 +105,7 @@ size_t link_backlog(const struct link *l);
 /* After what was written: ends, or is cut at once. */
 void link_end(struct link *l);
 void link_cut(struct link *l);
-/* Nothing more comes, not even the end. */
-void link_mute(struct link *l);
+/* After so many bytes nothing more comes, not even the end. */
+void link_mute(struct link *l, uint64_t after);
 
 #endif

@@ -160,6 +160,9 @@ static void draw_fault(struct rng *r, struct action *a)
     case OP_SKEW:
         a->n[0] = rng_below(r, 200000);
         break;
+    case OP_MUTE:
+        a->n[0] = flag(r) * rng_size(r, 4000);
+        break;
     case OP_SHORT_WATCH:
         a->n[0] = rng_size(r, 20 * SECOND);
         a->n[1] = flag(r);

@@ -78,7 +78,7 @@ enum {
     X(SKEW, "skew", KIND_TIME, 1, "seconds - -")                               \
     X(UNVERIFIED, "unverified", KIND_NET, 1, "- - for_ms")                     \
     X(SHORT_WATCH, "short-watch", KIND_SERVER, 1, "ms clean for_ms")           \
-    X(MUTE, "mute", KIND_SERVER, 1, "- - for_ms")
+    X(MUTE, "mute", KIND_SERVER, 1, "after - for_ms")
 
 enum op {
 #define X(name, text, kind, fault, numbers) OP_##name,

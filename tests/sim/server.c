@@ -1339,12 +1339,10 @@ static void request(struct conn *c)
     c->serial++;
     c->early = server.inflight > 0; /* it stands in for flow control */
     c->nosniff = c->streamed = false;
-    if (sim.now < server.mute_until) {
-        c->state = CONN_OVER;
-        link_mute(c->link);
-    } else if (!stopped_on_the_way(c)) {
+    if (sim.now < server.mute_until)
+        link_mute(c->link, server.mute_after);
+    if (!stopped_on_the_way(c))
         answer(c);
-    }
 }
 
 /* ---- connections -------------------------------------------------------- */

@@ -62,7 +62,8 @@ struct server {
     uint64_t odd_until;
     enum odd odd;
     uint64_t no_bookmarks_until;
-    uint64_t mute_until;  /* requests are taken and never answered */
+    uint64_t mute_until;  /* answers fall silent, */
+    uint32_t mute_after;  /* after so many bytes */
     uint64_t short_until; /* watches end after so long, cleanly or not */
     uint32_t short_ms;
     bool short_clean;

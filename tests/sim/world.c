@@ -135,6 +135,7 @@ void world_told_to_wait(const struct asked *a, uint32_t seconds)
         ms = CONFIG_KINF_RETRY_AFTER_CAP_MS;
     b->not_before = sim.now + ms;
     b->waits_on = a->link;
+    world.links[a->link].lost = false;
 }
 
 void world_listed(const struct asked *a)

@@ -60,6 +60,7 @@ struct world {
     uint64_t hindered_at; /* late, asleep or not reading: no time counts */
     uint64_t trickled_at; /* bytes were held back on their way */
     bool reloading;
+    uint64_t reload_at;
     uint32_t late_ms;
     uint64_t late_until, suspended_until;
     uint32_t polls_now, polls_idle;
