@@ -377,6 +377,13 @@ struct kinf {
 #define KINF_MAP_(n) KINF_ROUND_(((size_t)(n) + 31u) / 32u * 4u)
 #define KINF_RECORDS_(objects, fifo, every, ring)                              \
     ((size_t)(objects) + (fifo) + (size_t)(every) * (ring) + 1u)
+#define KINF_SIZES_WORK_(objects, arena_bytes, fifo, every, ring, latest,      \
+                         postings)                                             \
+    ((objects) > 0 && (fifo) > 0 && ((every) == 0 || (ring) > 0) &&            \
+     (every) <= 32 && (latest) <= 32 &&                                        \
+     (arena_bytes) >= 2 * CONFIG_KINF_IDENTITY_BYTES + 32 &&                   \
+     KINF_RECORDS_(objects, fifo, every, ring) < KINF_NONE &&                  \
+     (postings) < KINF_NONE)
 #define KINF_INFORMER_BYTES_(objects, arena_bytes, fifo, every, ring, latest,  \
                              postings)                                         \
     (KINF_ROUND_((size_t)(objects) * sizeof(struct kinf_entry)) +              \

@@ -385,11 +385,16 @@ struct kinf_sizes {
       .latest = CONFIG_KINF_LATEST, .postings = CONFIG_KINF_POSTINGS }
 
 /* Bytes of memory an informer of these sizes takes, as a constant expression
- * (KINF_INFORMER_BYTES) and for sizes known at start only. */
+ * (KINF_INFORMER_BYTES: sizes that cannot work do not compile) and for sizes
+ * known at start only. */
 #define KINF_INFORMER_BYTES(objects, arena_bytes, fifo, every, ring, latest,   \
                             postings)                                          \
-    KINF_INFORMER_BYTES_(objects, arena_bytes, fifo, every, ring, latest,      \
-                         postings)
+    (KINF_INFORMER_BYTES_(objects, arena_bytes, fifo, every, ring, latest,     \
+                          postings) *                                          \
+     sizeof(char[KINF_SIZES_WORK_(objects, arena_bytes, fifo, every, ring,     \
+                                  latest, postings)                            \
+                     ? 1                                                       \
+                     : -1]))
 #define KINF_INFORMER_BYTES_DEFAULT                                            \
     KINF_INFORMER_BYTES(CONFIG_KINF_OBJECTS, CONFIG_KINF_ARENA_BYTES,          \
                         CONFIG_KINF_FIFO, CONFIG_KINF_EVERY, CONFIG_KINF_RING, \
@@ -665,7 +670,10 @@ void kinf_listener_resume(struct kinf_listener *listener);
 /* Has the informer synced, and has this handler seen the initial list? */
 bool kinf_listener_synced(const struct kinf_listener *listener);
 
-/* ---- listers ------------------------------------------------------------ */
+/* ---- listers ------------------------------------------------------------
+ *
+ * Legal while the informer has not stopped (kinf_informer_stop and a kinf_poll
+ * after it): then its memory is the caller's. */
 
 /* A positive answer beside what was found: the cache is not whole. */
 #define KINF_INCOMPLETE 2

@@ -18,6 +18,7 @@ int kinf_get(const struct kinf_informer *inf, struct kinf_span key,
     struct kinf_span parts[2];
     kinf_idx entry = NONE;
 
+    KINF_ASSERT(!inf->stopped);
     if (kinf_split_key(key, &parts[KINF_NAMESPACE], &parts[KINF_NAME]) ==
         KINF_OK)
         entry = kinf_store_find(s, parts);
@@ -44,6 +45,7 @@ int kinf_list(struct kinf_informer *inf, struct kinf_list_cursor *c,
     struct kinf_store *s = &inf->store;
     int index = KINF_ERR_NOT_FOUND;
 
+    KINF_ASSERT(!inf->stopped);
     *c = (struct kinf_list_cursor){ .namespace_ = o->namespace_,
                                     .label_selector = o->label_selector };
     if (kinf_selector_check(o->label_selector) != KINF_OK)
@@ -120,6 +122,7 @@ static int step(struct kinf_store *s, struct kinf_list_cursor *c,
 int kinf_list_next(struct kinf_informer *inf, struct kinf_list_cursor *c,
                    struct kinf_object *out)
 {
+    KINF_ASSERT(!inf->stopped);
     for (int i = 0; i < CONFIG_KINF_POLL_ENTRIES; i++) {
         kinf_idx entry;
         int err = step(&inf->store, c, &entry);
@@ -160,6 +163,7 @@ int kinf_index_values(const struct kinf_informer *inf, const char *index,
     const struct kinf_store *s = &inf->store;
     int i = kinf_index_by_name(s, index);
 
+    KINF_ASSERT(!inf->stopped);
     if (i < 0)
         return i;
     for (; *at >> 8 < s->entry_pool.high; *at = ((*at >> 8) + 1) << 8) {

@@ -436,7 +436,7 @@ static uint8_t lowest_free(uint32_t used)
 {
     uint8_t place = 0;
 
-    while ((used >> place & 1u) != 0)
+    while (place < 32 && (used >> place & 1u) != 0)
         place++;
     return place;
 }
@@ -455,6 +455,11 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
         return KINF_ERR_STOPPED;
     if (place >= p->places[mode])
         return KINF_ERR_FULL;
+    for (const struct kinf_informer *i = inf->k->informers; i != NULL;
+         i = i->next)
+        for (const struct kinf_listener *o = i->processor.listeners; o != NULL;
+             o = o->next)
+            KINF_ASSERT(o != l); /* until kinf_listener_gone */
     *l = (struct kinf_listener){
         .inf = inf, .handler = handler, .ctx = ctx, .mode = (uint8_t)mode,
         .place = place, .cursor_kind = CURSOR_LATE, .resync_ms = resync_ms,

@@ -135,11 +135,11 @@ void kinf_informer_init(struct kinf_informer *inf, struct kinf *k,
     struct kinf_informer **end = &k->informers;
 
     check_sizes(config);
+    for (; *end != NULL; end = &(*end)->next)
+        KINF_ASSERT(*end != inf); /* stop it first */
     *inf = (struct kinf_informer){ .k = k, .config = config };
     lay_out(inf);
     kinf_reflector_init(inf);
-    while (*end != NULL)
-        end = &(*end)->next;
     *end = inf;
 }
 

@@ -92,12 +92,12 @@ void kinf_session_get(struct kinf_session *s, struct kinf_get *get)
 {
     struct kinf_get **end = &s->gets;
 
+    for (; *end != NULL; end = &(*end)->next)
+        KINF_ASSERT(*end != get); /* it has not ended */
     get->next = NULL;
     get->lease = (struct kinf_lease){ .waiting = false };
     get->status = 0;
     get->sent = false;
-    while (*end != NULL)
-        end = &(*end)->next;
     *end = get;
     s->get_step = get_step;
     kinf_wake(s->k);

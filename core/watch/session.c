@@ -19,11 +19,11 @@ void kinf_session_init(struct kinf_session *s, struct kinf *k,
     struct kinf_session **end = &k->sessions;
 
     KINF_ASSERT(size >= 256);
+    for (; *end != NULL; end = &(*end)->next)
+        KINF_ASSERT(*end != s);
     *s = (struct kinf_session){
         .k = k, .ops = ops, .ctx = ctx, .buf = buffer, .size = size
     };
-    while (*end != NULL)
-        end = &(*end)->next;
     *end = s;
 }
 
