@@ -88,7 +88,7 @@ unit: $(foreach f,$(F),$($(f)_unit_TESTS))
 
 test: deps-test
 	$(MAKE_AGAIN) test-built
-test-built: $(C_TESTS) $(O)/test/suites $(PROGRAM)
+test-built: $(O)/test/suites $(PROGRAM)
 	@$(RUN_TESTS) --list $(O)/test/suites $(if $(filter-out *,$(T)),--filter '$(T)')
 
 # make test-long: suites tests/*/long_*, which take real minutes and are not
