@@ -173,6 +173,77 @@ static void test_values_that_cannot_be_indexed_are_left_out(void **state)
     fake_end_world(&w);
 }
 
+/* The version, so that an update changes it. */
+static int by_version(const struct kinf_object *o, unsigned n, char *value,
+                      size_t size)
+{
+    if (n > 0)
+        return KINF_ERR_NOT_FOUND;
+    assert_true(o->resource_version.len <= size);
+    memcpy(value, o->resource_version.ptr, o->resource_version.len);
+    return (int)o->resource_version.len;
+}
+
+static void test_a_value_that_goes_takes_its_posting_along(void **state)
+{
+    (void)state;
+    begin(32);
+    kinf_informer_index(&w.inf, "version", by_version);
+    fake_run(&w, 100);
+    assert_string_equal("abcdef", by("version", "1"));
+    fake_push(&w.server, EVENT("MODIFIED", IN("red", "c", "8")));
+    fake_run(&w, 10);
+    assert_string_equal("abdef", by("version", "1"));
+    assert_string_equal("c", by("version", "8"));
+    fake_end_world(&w);
+}
+
+/* While an index is being built its listings look at every object. */
+static void test_an_index_that_is_being_built_lists_the_whole(void **state)
+{
+    (void)state;
+    begin(32);
+    fake_run(&w, 100);
+    kinf_informer_index(&w.inf, "letters", letters);
+    for (int i = 0; i < 8; i++) {
+        kinf_poll(&w.k);
+        assert_string_equal("ae", by("letters", "vowel"));
+        assert_string_equal("ace", in("red"));
+    }
+    fake_end_world(&w);
+}
+
+/* With a hash key of zeroes these two values of two indexes collide. */
+static int in_one(const struct kinf_object *o, unsigned n, char *value,
+                  size_t size)
+{
+    (void)o;
+    (void)size;
+    memcpy(value, "v104877", 7);
+    return n == 0 ? 7 : KINF_ERR_NOT_FOUND;
+}
+
+static int in_two(const struct kinf_object *o, unsigned n, char *value,
+                  size_t size)
+{
+    (void)size;
+    memcpy(value, "v12773", 6);
+    return n == 0 && o->name.ptr[0] != 'a' ? 6 : KINF_ERR_NOT_FOUND;
+}
+
+static void test_values_of_one_hash_in_two_indexes_are_told_apart(void **state)
+{
+    (void)state;
+    begin(32);
+    kinf_informer_index(&w.inf, "one", in_one);
+    kinf_informer_index(&w.inf, "two", in_two);
+    fake_run(&w, 100);
+    assert_int_equal(6 + 6 + 5, fake_status(&w).postings.used);
+    assert_string_equal("abcdef", by("one", "v104877"));
+    assert_string_equal("bcdef", by("two", "v12773"));
+    fake_end_world(&w);
+}
+
 static void test_there_are_three_indexes_of_the_users(void **state)
 {
     (void)state;
@@ -236,6 +307,10 @@ int main(void)
         cmocka_unit_test(test_an_index_follows_what_happens),
         cmocka_unit_test(test_postings_that_ran_out_are_made_up_for_later),
         cmocka_unit_test(test_values_that_cannot_be_indexed_are_left_out),
+        cmocka_unit_test(test_a_value_that_goes_takes_its_posting_along),
+        cmocka_unit_test(test_an_index_that_is_being_built_lists_the_whole),
+        cmocka_unit_test(
+            test_values_of_one_hash_in_two_indexes_are_told_apart),
         cmocka_unit_test(test_there_are_three_indexes_of_the_users),
         cmocka_unit_test(test_a_listing_goes_on_while_its_objects_go),
         cmocka_unit_test(test_the_oldest_listing_loses_its_place),

@@ -339,6 +339,8 @@ static struct kinf_informer second;
 static struct kinf_informer_config second_config;
 static struct fake_handler second_handler;
 
+static bool tight; /* room for one object and an identity */
+
 /* A second informer on the session of the first. */
 static void begin_two(const struct fake_answer *script, size_t count)
 {
@@ -347,6 +349,10 @@ static void begin_two(const struct fake_answer *script, size_t count)
     w.server.count = count;
     w.idle = true;
     w.informer.sizes.fifo = w.informer.sizes.ring = 1;
+    if (tight)
+        w.informer.sizes.arena_bytes = 2 * 524 + 100;
+    if (tight)
+        w.informer.sizes.object_bytes = 512;
     fake_begin(&w);
     memset(&second_handler, 0, sizeof(second_handler));
     second_config = w.informer;
@@ -420,6 +426,115 @@ static void test_a_turn_that_is_not_read_on_is_lost(void **state)
     fake_run(&w, 100);
     assert_non_null(strstr(fake_nth(&w.server, 5), "configmaps?watch"));
     end_two();
+}
+
+#define C400 C100 C100 C100 C100
+#define BIG(name, version) META(name, "u", version, ",\"x\":\"" C400 "\"")
+
+/* A fetch, too, is given up when its answer cannot be read and somebody waits:
+ * the handler's ring and the FIFO are full while it comes. */
+static void test_a_fetch_that_is_not_read_on_is_given_up_for_others(
+    void **state)
+{
+    static const struct fake_answer script[] = {
+        { "configmaps?limit", 200, LIST("5", BIG("a", "1") "," BIG("b", "4")),
+          FAKE_WHOLE, NULL },
+        { "secrets?limit", 200, LIST("5", OBJECT("s", "4")), FAKE_WHOLE,
+          NULL },
+        { "configmaps?watch", 200, "", FAKE_OPEN, NULL },
+        { "secrets?watch", 200, BOOKMARK("6"), FAKE_OPEN, NULL },
+        { "configmaps/b", 200, BIG("b", "4"), FAKE_WHOLE, NULL },
+        { "secrets?watch", 200, EVENT("ADDED", OBJECT("t", "7")), FAKE_OPEN,
+          NULL },
+    };
+    uint32_t asked_ms;
+
+    (void)state;
+    tight = true;
+    begin_two(script, COUNT_OF(script));
+    tight = false;
+    fake_run(&w, 100);
+    assert_string_equal("initial a@1 truncated b@4", fake_shown(&w.handler));
+    w.handler.answer = KINF_ERR_AGAIN;
+    fake_push(&w.server, EVENT("MODIFIED", BIG("a", "6")));
+    fake_push(&w.server, EVENT("DELETED", BIG("a", "7")));
+    fake_run(&w, 9000);
+    fake_finish(&w.server);
+    fake_run(&w, 10000); /* the other's turn */
+    assert_int_equal(4, w.server.requests);
+    fake_finish(&w.server);
+    for (asked_ms = 0; w.server.requests < 6 && asked_ms < 60000; asked_ms++)
+        fake_run(&w, 1);
+    assert_in_range(asked_ms, CONFIG_KINF_TURN_STUCK_MS,
+                    CONFIG_KINF_TURN_STUCK_MS + 10);
+    fake_run(&w, 10);
+    assert_string_equal("initial s@4 add t@7", fake_shown(&second_handler));
+    end_two();
+}
+
+/* ---- from outside ------------------------------------------------------- */
+
+static void stop_on_error(void *ctx, int err, int http_status,
+                          struct kinf_span message,
+                          const struct kinf_object *object)
+{
+    (void)ctx;
+    (void)err;
+    (void)http_status;
+    (void)message;
+    (void)object;
+    kinf_informer_stop(&w.inf);
+}
+
+static void test_an_informer_may_be_stopped_by_who_hears_of_an_error(
+    void **state)
+{
+    static const struct fake_answer script[] = {
+        list5, { WATCH, 200, EVENT("STRANGE", OBJECT("c", "6"))
+                 EVENT("ADDED", OBJECT("d", "7")), FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.on_error = stop_on_error;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 100);
+    assert_int_equal(KINF_INFORMER_STOPPED, fake_status(&w).phase);
+    assert_null(strstr(w.handler.log, "d@7")); /* nobody is called again */
+    assert_false(w.server.open);
+    fake_end_world(&w);
+}
+
+/* A server that does not know limits answers a probe with all it has. */
+static void test_a_probe_with_a_long_answer_is_read_over(void **state)
+{
+    static char body[32768];
+    static const struct fake_answer script[] = {
+        list5, { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+    static const struct fake_answer probe = { "limit=1", 200, body,
+                                              FAKE_WHOLE, NULL };
+    size_t len;
+
+    (void)state;
+    len = (size_t)sprintf(body, "{\"metadata\":{\"resourceVersion\":\"5\"},"
+                          "\"items\":[{}");
+    for (int i = 0; i < 300; i++)
+        len += (size_t)sprintf(body + len, ",{\"metadata\":{\"name\":\"n%d\"}}",
+                               i);
+    sprintf(body + len, "]}");
+    fake_prepare(&w);
+    w.with_single = true;
+    FAKE_PLAY(&w.server, script);
+    w.second.answers = &probe;
+    w.second.count = 1;
+    fake_begin(&w);
+    fake_run(&w, CONFIG_KINF_DOUBT_MS + 100);
+    assert_int_equal(1, w.second.requests);
+    assert_int_equal(KINF_INFORMER_WATCHING, fake_status(&w).phase);
+    assert_int_equal(1, fake_status(&w).entries.used);
+    fake_end_world(&w);
 }
 
 /* ---- status ------------------------------------------------------------- */
@@ -539,6 +654,11 @@ int main(void)
         cmocka_unit_test(test_a_list_after_a_break_is_a_new_one),
         cmocka_unit_test(test_two_informers_take_turns_on_one_connection),
         cmocka_unit_test(test_a_turn_that_is_not_read_on_is_lost),
+        cmocka_unit_test(
+            test_a_fetch_that_is_not_read_on_is_given_up_for_others),
+        cmocka_unit_test(
+            test_an_informer_may_be_stopped_by_who_hears_of_an_error),
+        cmocka_unit_test(test_a_probe_with_a_long_answer_is_read_over),
         cmocka_unit_test(test_each_phase_is_told),
         cmocka_unit_test(test_a_streaming_list_is_a_phase),
         cmocka_unit_test(test_an_idle_watch_wakes_at_most_once_a_minute),

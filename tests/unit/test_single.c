@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_single.c - probes when the server is in doubt, fetches of what had no
  * room, and lists that no error leads to. */
-#include "fake.h"
+#include "fake_get.h"
 
 static struct fake_world w;
 
@@ -370,6 +370,68 @@ static void test_a_fetch_that_fails_is_tried_again_after_the_backoff(
     fake_end_world(&w);
 }
 
+/* A key longer than any real one: its object is not asked for. */
+static void test_an_object_of_an_overlong_key_is_not_fetched(void **state)
+{
+    static const struct fake_answer script[] = {
+        { NULL, 200,
+          LIST("5", BIG("a", "3", F400) ","
+               META(F100 F100, "u", "4", ",\"namespace\":\"" F100 F100
+                    "\",\"x\":\"" F100 "\"")), FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.sizes = (struct kinf_sizes){
+        .objects = 8, .object_bytes = 1024, .arena_bytes = 2 * 1036,
+        .fifo = 2, .every = 1, .ring = 2
+    };
+    FAKE_PLAY(&w.server, script);
+    w.with_single = true;
+    fake_begin(&w);
+    fake_run(&w, 1000);
+    assert_int_equal(1, w.errors[-KINF_ERR_FULL]);
+    fake_push(&w.server, EVENT("DELETED", BIG("a", "6", F400)));
+    fake_run(&w, 10000);
+    assert_int_equal(0, w.second.requests);
+    assert_int_equal(1, fake_status(&w).truncated);
+    fake_end_world(&w);
+}
+
+/* Silence is counted as far as a byte goes, while nobody can be asked. */
+static void test_hours_of_silence_are_doubted_once_one_can_ask(void **state)
+{
+    static struct fake_answer script[400];
+    static const struct fake_answer slow[] = {
+        { "/slow", 200, "{", FAKE_OPEN, NULL },
+        { PROBE, 200, LIST("5", ""), FAKE_WHOLE, NULL },
+    };
+    static struct fake_get get;
+
+    (void)state;
+    script[0] = list5;
+    for (size_t i = 1; i < COUNT_OF(script); i++)
+        script[i] = (struct fake_answer){ WATCH, 200, "", FAKE_CUT, NULL };
+    begin(NULL);
+    FAKE_PLAY(&w.server, script);
+    FAKE_PLAY(&w.second, slow);
+    fake_get(&get, &w.single, "/slow");
+    get.get.body = NULL;
+    while (fake_count(&w.server, WATCH) < 10 || w.server.at < 300) {
+        fake_run(&w, CONFIG_KINF_BODY_MS / 2);
+        fake_push(&w.second, "x"); /* goes on and on */
+        if (strlen(w.server.log) > 4000 && w.server.at < 300)
+            w.server.log[1000] = '\0', strcat(w.server.log, "\n");
+    }
+    assert_int_equal(1, w.second.requests);
+    fake_finish(&w.second);
+    fake_run(&w, 10000);
+    assert_true(fake_status(&w).probes >= 1);
+    assert_string_equal("/api/v1/configmaps?limit=1", fake_nth(&w.second, 2));
+    fake_end_world(&w);
+}
+
 /* More than so many are one list. */
 static void test_many_that_had_no_room_come_by_one_list(void **state)
 {
@@ -502,6 +564,8 @@ int main(void)
             test_a_fetched_state_counts_only_if_it_is_the_one_we_hold),
         cmocka_unit_test(
             test_a_fetch_that_fails_is_tried_again_after_the_backoff),
+        cmocka_unit_test(test_an_object_of_an_overlong_key_is_not_fetched),
+        cmocka_unit_test(test_hours_of_silence_are_doubted_once_one_can_ask),
         cmocka_unit_test(test_many_that_had_no_room_come_by_one_list),
         cmocka_unit_test(
             test_a_key_that_found_no_place_is_repaired_by_a_list),
