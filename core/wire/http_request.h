@@ -30,21 +30,8 @@ void kinf_http_request_start(struct kinf_http_request *q,
                              const char *template_);
 
 /* Writes what comes next into buf, of 3 bytes or more. Returns how many; 0 when
- * all is written or a secret is next. */
+ * all is written or a secret is next: then q->rest is what is unsent of it. */
 size_t kinf_http_request_fill(struct kinf_http_request *q, char *buf,
                               size_t size);
-
-/* Is the secret next? Then q->rest is what is unsent of it. */
-static inline bool http_secret_next(const struct kinf_http_request *q)
-{
-    return q->rest.len > 0;
-}
-
-/* Notes that n bytes of the secret went out. */
-static inline void http_secret_sent(struct kinf_http_request *q, size_t n)
-{
-    q->rest.ptr += n;
-    q->rest.len -= n;
-}
 
 #endif

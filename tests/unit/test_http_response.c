@@ -133,6 +133,8 @@ static void test_response_tells_what_others_read(void **state)
            " head=302 keep\n(end)");
     expect(OK_HEAD "Content-Encoding: Identity\r\nContent-Length: 0\r\n\r\n",
            " head=200 keep\n(end)");
+    expect(OK_HEAD "Content-Encoding: \r\nContent-Length: 0\r\n\r\n",
+           " head=200 keep\n(end)");
 }
 
 static void test_response_reads_dates(void **state)

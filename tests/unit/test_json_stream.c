@@ -741,6 +741,36 @@ static void test_stream_keeps_what_a_path_names(void **state)
     }
 }
 
+/* Names with dots and names that look like the path so far. */
+static void test_stream_follows_a_path_by_whole_names(void **state)
+{
+    static const struct {
+        const char *path, *kept;
+    } cases[] = {
+        { "a\\.b.c", ",'a.b':{'c':1}" },
+        { "a\\.b.d.e", ",'a.b':{'d':{'e':3}}" },
+        { "xy\\", "" }, /* a slip of the pen */
+        { "x", ",'x':{'y':5}" },
+        { "x.y.z", ",'x':{}" },
+        { "a.b", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct kinf_span keep = { cases[i].path,
+                                        strlen(cases[i].path) };
+        struct how how = { .mode = JSON_SINGLE, .keep = &keep,
+                           .keep_count = 1 };
+        char *told = format("LISTED name=n version=1\n  {'metadata':{'name':"
+                            "'n','resourceVersion':'1'}%s}\nend\n",
+                            cases[i].kept);
+
+        expect(&how, "{'metadata':{'name':'n','resourceVersion':'1'},'a.b':{"
+               "'c':1,'d':{'f':2,'e':3},'cc':4},'x':{'y':5},'xyz':6}", told);
+        free(told);
+    }
+}
+
 #if CONFIG_KINF_KEEP_PATHS >= 4
 static void test_stream_keeps_what_several_paths_name(void **state)
 {
@@ -1347,6 +1377,7 @@ int main(void)
         cmocka_unit_test(test_stream_drops_what_nobody_reads),
         cmocka_unit_test(test_stream_keeps_the_same_names_elsewhere),
         cmocka_unit_test(test_stream_keeps_what_a_path_names),
+        cmocka_unit_test(test_stream_follows_a_path_by_whole_names),
 #if CONFIG_KINF_KEEP_PATHS >= 4
         cmocka_unit_test(test_stream_keeps_what_several_paths_name),
 #endif

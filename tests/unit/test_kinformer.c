@@ -450,6 +450,28 @@ static void test_a_reload_breaks_a_list_between_two_items(void **state)
     fake_end_world(&w);
 }
 
+static void test_a_reload_goes_on_with_the_same_page(void **state)
+{
+    static const struct fake_answer script[] = {
+        { NULL, 200, PAGE("5", "t", OBJECT("a", "3")), FAKE_WHOLE, NULL },
+        { "continue=t", 200, "{\"metadata\":{\"resourceVersion\":\"5\"},"
+          "\"items\":[" OBJECT("b", "4") ",", FAKE_OPEN, NULL },
+        { "continue=t", 200, LIST("5", OBJECT("b", "4")), FAKE_WHOLE, NULL },
+        { "watch=1", 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 100);
+    kinf_reload(&w.k, closed, &w);
+    fake_run(&w, 100);
+    assert_int_equal(4, w.server.requests);
+    assert_string_equal("initial a@3 initial b@4", fake_shown(&w.handler));
+    fake_end_world(&w);
+}
+
 static void test_a_reload_needs_no_tickets(void **state)
 {
     struct kinf_transport_ops plain = fake_transport;
@@ -482,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_a_reload_closes_calls_once_and_resumes),
         cmocka_unit_test(test_a_reload_waits_for_the_end_of_what_runs),
         cmocka_unit_test(test_a_reload_breaks_a_list_between_two_items),
+        cmocka_unit_test(test_a_reload_goes_on_with_the_same_page),
         cmocka_unit_test(test_a_reload_needs_no_tickets),
     };
 

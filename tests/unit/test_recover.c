@@ -195,6 +195,26 @@ static void test_what_cannot_be_watched_is_listed_again_if_so_asked(
     fake_end_world(&w);
 }
 
+/* A list that is to be polled is a paged one. */
+static void test_what_cannot_be_watched_is_not_streamed(void **state)
+{
+    static const struct fake_answer script[] = {
+        { STREAM, 405, STATUS(405), FAKE_WHOLE, NULL },
+        list, list,
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.streaming = KINF_STREAM_AUTO;
+    w.informer.poll_ms = 20000;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    assert_int_equal(20000, until_request(2));
+    assert_int_equal(20000, until_request(3));
+    assert_int_equal(1, fake_count(&w.server, STREAM));
+    fake_end_world(&w);
+}
+
 static void test_denied_informers_say_so(void **state)
 {
     static const struct fake_answer script[] = {
@@ -520,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_broken_framing_is_forgiven_once_at_a_version),
         cmocka_unit_test(
             test_what_cannot_be_watched_is_listed_again_if_so_asked),
+        cmocka_unit_test(test_what_cannot_be_watched_is_not_streamed),
         cmocka_unit_test(test_denied_informers_say_so),
         cmocka_unit_test(test_a_record_too_large_is_a_state_of_its_own),
         cmocka_unit_test(

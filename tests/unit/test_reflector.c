@@ -598,6 +598,34 @@ static void test_a_streaming_list_is_a_phase(void **state)
     fake_end_world(&w);
 }
 
+/* The watch runs, but the list before it waits for a handler. */
+static void test_before_all_of_the_list_is_applied_the_cache_is_stale(
+    void **state)
+{
+    static const struct fake_answer script[] = {
+        { PAGED, 200, LIST("5", OBJECT("a", "3") "," OBJECT("b", "4")),
+          FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.sizes.ring = 1;
+    FAKE_PLAY(&w.server, script);
+    w.handler.answer = KINF_ERR_AGAIN;
+    fake_begin(&w);
+    fake_run(&w, 1000);
+    assert_int_equal(KINF_INFORMER_WATCHING, fake_status(&w).phase);
+    assert_false(fake_status(&w).synced);
+    assert_int_equal(1000, fake_status(&w).stale_ms);
+    w.handler.answer = KINF_OK;
+    kinf_listener_resume(&w.handler.listener);
+    fake_run(&w, 10);
+    assert_true(fake_status(&w).synced);
+    assert_int_equal(0, fake_status(&w).stale_ms);
+    fake_end_world(&w);
+}
+
 /* ---- sleeping ----------------------------------------------------------- */
 
 /* Beyond what arrives: at most once a minute, over hours, with bookmarks and
@@ -661,6 +689,8 @@ int main(void)
         cmocka_unit_test(test_a_probe_with_a_long_answer_is_read_over),
         cmocka_unit_test(test_each_phase_is_told),
         cmocka_unit_test(test_a_streaming_list_is_a_phase),
+        cmocka_unit_test(
+            test_before_all_of_the_list_is_applied_the_cache_is_stale),
         cmocka_unit_test(test_an_idle_watch_wakes_at_most_once_a_minute),
     };
 
