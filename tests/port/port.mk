@@ -29,7 +29,8 @@ $(call c_tests,unit-record,port,$(addprefix $(O)/unit-record/, \
 # And with what costs more: TLS 1.3, P-384, large tables. Without sanitizers.
 $(call flavour,unit-tls13,gcc,-O1 -g -DKINF_TEST_DER=1 \
     -DCONFIG_KINF_TLS_1_3=1 -DCONFIG_KINF_TLS_P384=1 \
-    -DCONFIG_KINF_TLS_BIG_TABLES=1 -DCONFIG_KINF_TLS_ARENA_BYTES=40960,,firmware)
+    -DCONFIG_KINF_TLS_BIG_TABLES=1 \
+    -DCONFIG_KINF_TLS_ARENA_BYTES=40960,,firmware)
 $(call mbedtls,unit-tls13)
 $(call library,unit-tls13)
 $(call c_tests,unit-tls13,port,$(addprefix $(O)/unit-tls13/, \
@@ -52,12 +53,14 @@ $(call flavour,unit-thread,gcc,$(SANITIZE) $(LWIP_TESTED) \
     -DCONFIG_KINF_LWIP_THREAD=1 -Itests/freertos/kernel \
     -isystem $(LWIP_CONTRIB)/include,,firmware)
 
+LWIP_TEST_SRC := $(addprefix tests/port/,conformance.c rig.c peer.c simpeer.c \
+    simpeer_ip.c) $(wildcard port/lwip/*.c)
+
 # $(call lwip_test,FLAVOUR,SUITE,MORE OBJECTS)
 define lwip_test_rules
 $(call lwip_rules,$(1))
-$(O)/$(1)/port/$(2): $(call objects,$(1),$(addprefix tests/port/,$(2).c \
-    conformance.c rig.c peer.c simpeer.c) $(wildcard port/lwip/*.c) $(3)) \
-    $(O)/$(1)/liblwip.a
+$(O)/$(1)/port/$(2): $(call objects,$(1),tests/port/$(2).c \
+    $(LWIP_TEST_SRC) $(3)) $(O)/$(1)/liblwip.a
 	@mkdir -p $$(@D) && echo '  LD      $$@'
 	@$$($(1)_CC) $(SANITIZE) $$^ -lpthread -o $$@
 LWIP_TESTS += $(O)/$(1)/port/$(2)

@@ -7,6 +7,7 @@
 
 #include "port/peer.h"
 #include "port/simpeer.h"
+#include "port/simpeer_ip.h"
 
 #define CONNECTIONS 64
 #define LISTENERS 4
@@ -14,7 +15,6 @@
 #define SENDABLE 131072u /* bytes a "send" leaves behind */
 #define RESEND_MS 60
 #define COMMAND_MS 600000 /* of a lossy line's time */
-#define LATER_SLOTS 8
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 enum tcp { FREE, SYN_RECEIVED, ESTABLISHED, DONE };
@@ -40,19 +40,7 @@ static uint16_t listeners[LISTENERS]; /* ports; 0: none */
 static uint16_t stalled;
 static uint16_t next_port = 40000;
 static uint32_t now;
-static unsigned passed_in, passed_out;
-static void (*out)(const uint8_t *packet, size_t size);
 
-/* A packet that leaves later. */
-static struct later {
-    uint8_t packet[400];
-    size_t size;
-    uint32_t at;
-} later[LATER_SLOTS];
-
-struct simpeer_faults simpeer_faults;
-int64_t simpeer_wall_s = 1800000000;
-unsigned simpeer_requests;
 uint32_t simpeer_isn[64];
 uint16_t simpeer_from[64];
 unsigned simpeer_opened;
@@ -64,80 +52,6 @@ static struct {
     uint32_t since;
     uint64_t left;
 } command;
-
-/* ---- packets ------------------------------------------------------------ */
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value);
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
-
-static uint32_t add_up(const uint8_t *at, size_t size, uint32_t sum)
-{
-    for (size_t i = 0; i + 1 < size; i += 2)
-        sum += get16(at + i);
-    return size % 2 != 0 ? sum + (uint32_t)(at[size - 1] << 8) : sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-    while (sum >> 16 != 0)
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-/* Sum of the pseudo header and the segment: 0 when it is right. */
-static uint16_t sum_of(const uint8_t *packet, size_t size)
-{
-    uint32_t sum = packet[9] + (uint32_t)(size - 20);
-
-    sum = add_up(packet + 12, 8, sum);
-    return fold(add_up(packet + 20, size - 20, sum));
-}
-
-static void emit(const uint8_t *packet, size_t size)
-{
-    if (simpeer_faults.mute)
-        return;
-    if (simpeer_faults.drop_every != 0 &&
-        ++passed_out % simpeer_faults.drop_every == 0)
-        return;
-    out(packet, size);
-}
-
-/* Completes an IP packet whose payload stands behind its header. */
-static void finish_ip(uint8_t *packet, size_t size, uint8_t protocol,
-                      uint32_t from, uint32_t to)
-{
-    static uint16_t number;
-
-    memset(packet, 0, 20);
-    packet[0] = 0x45;
-    put16(packet + 2, (uint32_t)size);
-    put16(packet + 4, ++number);
-    packet[8] = 64;
-    packet[9] = protocol;
-    put32(packet + 12, from);
-    put32(packet + 16, to);
-    put16(packet + 10, fold(add_up(packet, 20, 0)));
-}
 
 /* ---- TCP ---------------------------------------------------------------- */
 
@@ -171,9 +85,9 @@ static void segment(const struct conn *c, unsigned flags, uint32_t seq,
     }
     for (size_t i = 0; i < size; i++)
         packet[head + i] = peer_byte(seq - c->iss - 1 + i);
-    finish_ip(packet, head + size, 6, c->here, c->there);
-    put16(tcp + 16, sum_of(packet, head + size));
-    emit(packet, head + size);
+    simpeer_finish(packet, head + size, 6, c->here, c->there);
+    put16(tcp + 16, simpeer_sum(packet, head + size));
+    simpeer_emit(packet, head + size);
 }
 
 /* Without a connection: what comes to a closed port. */
@@ -312,12 +226,6 @@ static void acknowledged(struct conn *c, const uint8_t *tcp)
     push(c);
 }
 
-static void wrong(const char *what)
-{
-    fprintf(stderr, "simpeer: %s\n", what);
-    abort();
-}
-
 /* Takes a segment's bytes if they come next. */
 static void taken(struct conn *c, const uint8_t *tcp, const uint8_t *data,
                   size_t size)
@@ -335,7 +243,7 @@ static void taken(struct conn *c, const uint8_t *tcp, const uint8_t *data,
             size = window_of(c); /* a probe of a closed window */
         for (size_t i = 0; i < size; i++)
             if (data[i] != peer_byte(c->received + i))
-                wrong("a byte is lost, doubled or changed");
+                simpeer_wrong("a byte is lost, doubled or changed");
         c->next += (uint32_t)size;
         c->received += size;
         if (fin) {
@@ -376,163 +284,15 @@ static void in_tcp(const uint8_t *packet, size_t size)
     taken(c, tcp, packet + 20 + head, size - 20 - head);
 }
 
-/* ---- UDP: names, addresses, time ---------------------------------------- */
-
-static void send_udp(uint32_t to, uint16_t from_port, uint16_t to_port,
-                     const uint8_t *data, size_t size, uint32_t delay_ms)
-{
-    struct later *l = NULL;
-    uint8_t *udp;
-
-    for (int i = 0; i < LATER_SLOTS && l == NULL; i++)
-        if (later[i].size == 0)
-            l = &later[i];
-    if (l == NULL || size + 28 > sizeof(l->packet))
-        return;
-    udp = l->packet + 20;
-    put16(udp, from_port);
-    put16(udp + 2, to_port);
-    put16(udp + 4, (uint32_t)size + 8);
-    put16(udp + 6, 0);
-    memcpy(udp + 8, data, size);
-    finish_ip(l->packet, size + 28, 17, SIMPEER_NS, to);
-    put16(udp + 6, sum_of(l->packet, size + 28));
-    l->size = size + 28;
-    l->at = now + delay_ms;
-}
-
-static void in_dns(uint32_t from, uint16_t port, const uint8_t *query,
-                   size_t size)
-{
-    uint8_t answer[300];
-    char name[128];
-    size_t at = 12, len = 0;
-    bool known;
-
-    if (size > 250)
-        return;
-    while (query[at] != 0 && len + query[at] + 2 < sizeof(name)) {
-        memcpy(name + len, query + at + 1, query[at]);
-        len += query[at];
-        name[len++] = '.';
-        at += query[at] + 1u;
-    }
-    name[len > 0 ? len - 1 : 0] = '\0';
-    if (strcmp(name, "never.test") == 0)
-        return;
-    at += 5; /* the zero, type and class */
-    known = strcmp(name, "slow.test") == 0 || strcmp(name, "localhost") == 0;
-    memcpy(answer, query, at);
-    put16(answer + 2, known ? 0x8180 : 0x8183);
-    put16(answer + 6, known);
-    put32(answer + 8, 0);
-    if (known) {
-        static const uint8_t record[] = { 0xC0, 12, 0, 1, 0,   1, 0, 0,
-                                          0,    60, 0, 4, 192, 0, 2, 1 };
-
-        memcpy(answer + at, record, sizeof(record));
-        at += sizeof(record);
-    }
-    send_udp(from, 53, port, answer, at,
-             strcmp(name, "slow.test") == 0 ? 1000 : 2);
-}
-
-static uint8_t *option(uint8_t *at, uint8_t code, uint32_t value)
-{
-    at[0] = code;
-    at[1] = 4;
-    put32(at + 2, value);
-    return at + 6;
-}
-
-static void in_dhcp(const uint8_t *asked, size_t size)
-{
-    uint8_t answer[300] = { 0 }, *at = answer + 240, type = 0;
-
-    for (size_t i = 240; i + 2 < size && asked[i] != 255;
-         i += asked[i + 1] + 2u)
-        if (asked[i] == 53)
-            type = asked[i + 2];
-    if (type != 1 && type != 3)
-        return;
-    memcpy(answer, asked, 44);
-    memcpy(answer + 236, asked + 236, 4);
-    answer[0] = 2;
-    put32(answer + 16, SIMPEER_ADDRESS);
-    at[0] = 53;
-    at[1] = 1;
-    at[2] = type == 1 ? 2 : 5; /* an offer, or it is yours */
-    at = option(at + 3, 54, SIMPEER_NS);
-    at = option(at, 51, 3600);
-    at = option(at, 1, 0xFFFFFF00u);
-    at = option(at, 3, SIMPEER_NS);
-    at = option(at, 6, SIMPEER_NS);
-    at = option(at, 42, SIMPEER_NS);
-    *at++ = 255;
-    send_udp(0xFFFFFFFFu, 67, 68, answer, (size_t)(at - answer) + 20, 3);
-}
-
-static void in_sntp(uint32_t from, uint16_t port, const uint8_t *asked,
-                    size_t size)
-{
-    uint8_t answer[48] = { 0x24, 2 }; /* version 4, a server, stratum 2 */
-    uint32_t seconds = (uint32_t)(simpeer_wall_s + now / 1000 + 2208988800);
-
-    simpeer_requests++;
-    if (size != 48 || (asked[0] & 7) != 3)
-        wrong("not a client's SNTP request");
-    if (simpeer_faults.no_sntp > 0) {
-        simpeer_faults.no_sntp--;
-        return;
-    }
-    memcpy(answer + 24, asked + 40, 8);
-    put32(answer + 32, seconds);
-    put32(answer + 40, seconds);
-    if (simpeer_faults.sntp != NULL)
-        simpeer_faults.sntp(answer);
-    send_udp(from, 123, port, answer, 48, 5);
-}
-
-static void in_udp(const uint8_t *packet, size_t size)
-{
-    const uint8_t *udp = packet + 20;
-    uint32_t from = get32(packet + 12);
-    uint16_t port = (uint16_t)get16(udp);
-
-    switch (get16(udp + 2)) {
-    case 53:
-        in_dns(from, port, udp + 8, size - 28);
-        break;
-    case 67:
-        in_dhcp(udp + 8, size - 28);
-        break;
-    case 123:
-        in_sntp(from, port, udp + 8, size - 28);
-        break;
-    default:
-        break;
-    }
-}
-
 void simpeer_in(const uint8_t *packet, size_t size, uint32_t now_ms)
 {
     now = now_ms;
-    if (size < 28 || size != get16(packet + 2) || packet[0] != 0x45)
-        wrong("not an IP packet");
-    if (fold(add_up(packet, 20, 0)) != 0)
-        wrong("an IP header's checksum is wrong");
-    if ((packet[9] == 6 || get16(packet + 26) != 0) &&
-        sum_of(packet, size) != 0)
-        wrong("a checksum is wrong");
-    if (simpeer_faults.mute)
-        return;
-    if (simpeer_faults.drop_every != 0 &&
-        ++passed_in % simpeer_faults.drop_every == 0)
+    if (!simpeer_arrives(packet, size))
         return;
     if (packet[9] == 6)
         in_tcp(packet, size);
     else if (packet[9] == 17)
-        in_udp(packet, size);
+        simpeer_udp(packet, size, now);
 }
 
 /* ---- commands ----------------------------------------------------------- */
@@ -739,21 +499,10 @@ bool simpeer_done(char *text, size_t size)
 uint32_t simpeer_step(uint32_t now_ms)
 {
     now = now_ms;
-    for (int i = 0; i < LATER_SLOTS; i++)
-        if (later[i].size != 0 && (int32_t)(now - later[i].at) >= 0) {
-            size_t size = later[i].size;
-
-            later[i].size = 0;
-            emit(later[i].packet, size);
-        }
+    simpeer_udp_step(now);
     for (int i = 0; i < CONNECTIONS; i++)
         if (conns[i].state != FREE)
             resend(&conns[i]);
     step_command();
     return 1;
-}
-
-void simpeer_start(void (*to)(const uint8_t *packet, size_t size))
-{
-    out = to;
 }

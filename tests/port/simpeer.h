@@ -26,6 +26,9 @@ struct simpeer_faults {
     unsigned no_sntp;    /* so many SNTP requests go unanswered */
     /* Changes an SNTP answer before it is sent. */
     void (*sntp)(uint8_t answer[48]);
+    uint32_t sntp_from; /* another address answers */
+    uint16_t sntp_port; /* another port does */
+    bool sntp_twice;    /* and again 20 s later, with a day more */
 };
 extern struct simpeer_faults simpeer_faults;
 extern int64_t simpeer_wall_s;    /* what SNTP answers at time 0 */

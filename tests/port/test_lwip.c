@@ -274,6 +274,59 @@ static void small_segments_do_not_fill_the_pool(struct rig *rig)
     REQUIRE(peer_answer(&rig->peer), "peer: %s", rig->peer.answer);
 }
 
+/* Read in part while more come: what is packed keeps its order. */
+static void small_segments_are_packed_while_they_are_read(struct rig *rig)
+{
+    uint64_t got = 0, unread = 0;
+    uint16_t number;
+
+    rig_connect(rig);
+    for (int i = 0; i < 1000; i++) {
+        random_bytes(NULL, &number, sizeof(number));
+        if (unread < 1000) {
+            unsigned size = number % 8 == 0 ? number % 400 + 1 : number % 9 + 1;
+
+            peer_tell(&rig->peer, "send %u", size);
+            rig_pass(rig, 2);
+            REQUIRE(peer_answer(&rig->peer), "peer: %s", rig->peer.answer);
+            unread += size;
+        }
+        if (number % 5 == 0 || unread >= 1000) {
+            size_t size = number % 61 + 1;
+
+            size = size < unread ? size : (size_t)unread;
+            rig_recv(rig, &got, size, 7);
+            unread -= size;
+        }
+        REQUIRE(lwip_stats.memp[MEMP_PBUF_POOL]->used + 2 <= PBUF_POOL_SIZE,
+                "%d pieces for %d bytes",
+                (int)lwip_stats.memp[MEMP_PBUF_POOL]->used, (int)unread);
+    }
+    rig_recv(rig, &got, (size_t)unread, 100);
+}
+
+/* No event tells that another one has given memory back. */
+static void memory_that_others_hold_is_asked_for_again(struct rig *rig)
+{
+    uint64_t sent = 0;
+    uint8_t bytes[600] = { 0 };
+    void *held[64];
+    size_t count = 0;
+    int n;
+
+    rig_connect(rig);
+    while (count < COUNT(held) && (held[count] = mem_malloc(128)) != NULL)
+        count++;
+    n = rig->ops->send(rig->ctx, bytes, sizeof(bytes));
+    REQUIRE(n == KINF_ERR_AGAIN, "send gave %d", n);
+    REQUIRE(rig_status(rig).wait_ms > 0, "it would wait for ever");
+    while (count > 0)
+        mem_free(held[--count]);
+    rig_wait(rig, 10000);
+    rig_send(rig, &sent, 3000, 600);
+    REQUIRE(peer_do(&rig->peer, "recv 3000"), "peer: %s", rig->peer.answer);
+}
+
 /* More connections at one time than there are places: told as such, and the
  * place of one that closes is free at once. */
 static void a_closing_connection_leaves_its_place(struct rig *rig)
@@ -541,6 +594,26 @@ static void answers_that_are_none_do_not_count(struct rig *rig)
     }
 }
 
+static void who_was_not_asked_is_not_believed(struct rig *rig)
+{
+    (void)rig;
+    simpeer_faults.sntp_from = SIMPEER_NS + 1;
+    sntp_from("192.0.2.53");
+    REQUIRE(kinf_lwip_wall_s(NULL) == KINF_WALL_UNKNOWN, "another address");
+    simpeer_faults.sntp_from = 0;
+    simpeer_faults.sntp_port = 124;
+    sntp_from("192.0.2.53");
+    REQUIRE(kinf_lwip_wall_s(NULL) == KINF_WALL_UNKNOWN, "another port");
+}
+
+static void a_request_has_one_answer(struct rig *rig)
+{
+    (void)rig;
+    simpeer_faults.sntp_twice = true;
+    sntp_from("192.0.2.53");
+    REQUIRE(wall_is(simpeer_wall_s + 60), "the second one was believed");
+}
+
 static void the_time_goes_on_after_2036(struct rig *rig)
 {
     (void)rig;
@@ -575,6 +648,8 @@ static void the_time_goes_on_over_the_clocks_wrap(struct rig *rig)
 static const struct check checks[] = {
     CHECK(a_full_window_does_not_stop_what_is_sent),
     CHECK(small_segments_do_not_fill_the_pool),
+    CHECK(small_segments_are_packed_while_they_are_read),
+    CHECK(memory_that_others_hold_is_asked_for_again),
     CHECK(a_closing_connection_leaves_its_place),
     CHECK(a_silent_peer_is_dead_after_45_seconds),
     CHECK(sequence_numbers_cannot_be_guessed),
@@ -587,6 +662,8 @@ static const struct check checks[] = {
     CHECK(a_server_that_is_silent_is_asked_again),
     CHECK(a_server_by_its_name_and_by_dhcp),
     CHECK(answers_that_are_none_do_not_count),
+    CHECK(who_was_not_asked_is_not_believed),
+    CHECK(a_request_has_one_answer),
     CHECK(the_time_goes_on_after_2036),
     CHECK(the_time_goes_on_over_the_clocks_wrap),
 };
