@@ -837,19 +837,25 @@ static bool is_plain(char c)
 typedef size_t word;
 #define EACH(byte) ((word)-1 / 255 * (byte))
 
-/* Passes words of plain bytes. In one of ASCII bytes, taking away 1 or 0x20
- * from each sets a high bit exactly if one of them was smaller; x ^ quote is 0
- * where x was a quote. */
+/* Passes plain bytes, words of them as far as they go. In one of ASCII bytes,
+ * taking away 1 or 0x20 from each sets a high bit exactly if one of them was
+ * smaller; x ^ quote is 0 where x was a quote. Below the first such byte no
+ * other bit is set, so that the lowest one tells where it is. */
 static const char *skip_words(const char *at, const char *end)
 {
     for (; (size_t)(end - at) >= sizeof(word); at += sizeof(word)) {
         word w;
 
         memcpy(&w, at, sizeof(w));
-        if (((w | (w - EACH(0x20)) | ((w ^ EACH('"')) - EACH(1)) |
-              ((w ^ EACH('\\')) - EACH(1))) &
-             EACH(0x80)) != 0)
-            break;
+        w = (w | (w - EACH(0x20)) | ((w ^ EACH('"')) - EACH(1)) |
+             ((w ^ EACH('\\')) - EACH(1))) &
+            EACH(0x80);
+        if (w == 0)
+            continue;
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        at += (unsigned)__builtin_ctzll(w) / 8;
+#endif
+        break;
     }
     return at;
 }
@@ -1103,6 +1109,100 @@ static void between_tokens(struct kinf_json_stream *s)
         take_token(s, token);
 }
 
+/* ---- where nothing is looked at ----------------------------------------- */
+
+#if CONFIG_KINF_WIDE
+
+/* Passes plain bytes and escapes that are whole. */
+static const char *skip_string(const char *at, const char *end)
+{
+    for (;;) {
+        at = skip_plain(at, end);
+        if (end - at < 6 || *at != '\\')
+            return at;
+        if (at[1] == 'u') {
+            for (unsigned i = 2; i < 6; i++)
+                if (kinf_hex_digit(at[i]) > 15)
+                    return at;
+            at += 6;
+        } else if (memchr("\"\\/bfnrt", at[1], 8) != NULL) {
+            at += 2;
+        } else {
+            return at;
+        }
+    }
+}
+
+/* The least depth at which no name is known and no member dropped or kept. */
+static uint32_t unknown_depth(const struct kinf_json_stream *s)
+{
+#if CONFIG_KINF_KEEP_PATHS > 0
+    uint32_t decided = s->drop_depth > 0 ? s->drop_depth : s->whole_depth;
+
+    if (s->keep_count > 0 && s->in_object) {
+        if (decided == 0)
+            return UINT32_MAX;
+        if (decided > s->role_depth)
+            return decided + 1;
+    }
+#endif
+    return s->role_depth + 1u;
+}
+
+/* A third of an object's bytes is dropped, most of the rest kept as it is: both
+ * are passed here, as far as they are without mistakes and white space. What is
+ * not taken here (a number, say) is left to the states above, and so is the
+ * bracket that leads back to where names are known. */
+static void run_ahead(struct kinf_json_stream *s)
+{
+    uint32_t least = unknown_depth(s);
+    const char *at = s->at;
+    unsigned state = s->state;
+
+    while (at < s->end && s->depth >= least) {
+        bool key = state <= KEY, value = state == VALUE || state == FIRST_VALUE;
+        bool array = (s->arrays & 1) != 0;
+        char c = *at;
+
+        if (c == '"' && (key || value)) {
+            at = skip_string(at + 1, s->end);
+            if (at == s->end || *at != '"') {
+                s->in_key = key;
+                state = STRING;
+                break;
+            }
+            state = key ? COLON : NEXT;
+        } else if (c == ':' && state == COLON) {
+            state = VALUE;
+        } else if (c == ',' && state == NEXT) {
+            state = array ? VALUE : KEY;
+        } else if ((c == '{' || c == '[') && value && s->depth < LEVELS) {
+            s->depth++;
+            s->arrays = s->arrays << 1 | (c == '[');
+            state = c == '[' ? FIRST_VALUE : FIRST_KEY;
+        } else if (((c == '}' && !array) || (c == ']' && array)) &&
+                   (state == NEXT || state == FIRST_KEY ||
+                    state == FIRST_VALUE) &&
+                   s->depth > least) {
+            s->depth--;
+            s->arrays >>= 1;
+            state = NEXT;
+        } else {
+            break;
+        }
+        at++;
+    }
+    if (at == s->at)
+        return;
+    s->at = at;
+    s->state = (uint8_t)state;
+    s->comma = true;
+}
+
+#else
+#define run_ahead(s) ((void)0)
+#endif
+
 /* ---- feeding ------------------------------------------------------------ */
 
 void kinf_json_stream_init(struct kinf_json_stream *s, enum json_mode mode,
@@ -1170,8 +1270,11 @@ int kinf_json_stream_feed(struct kinf_json_stream *s, const char *data,
     s->at = data;
     s->end = data + size;
     resume(s);
-    while (s->told == KINF_OK && s->at < s->end)
+    while (s->told == KINF_OK && s->at < s->end) {
         step(s);
+        if (s->state <= NEXT && s->depth > s->role_depth)
+            run_ahead(s);
+    }
     stop(s);
     *used = (size_t)(s->at - data);
     return s->told == KINF_OK ? KINF_ERR_AGAIN : s->told;
