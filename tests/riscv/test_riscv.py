@@ -10,7 +10,7 @@ import unittest
 sys.path.insert(0, "tests")
 import tap  # noqa: E402
 
-ELF = os.environ.get("O", "build") + "/riscv/linked.elf"
+ELF = os.environ.get("O", "build") + "/riscv-virt/firmware.elf"
 
 
 def tool(name, *options):
