@@ -9,8 +9,19 @@
  * configured with configSUPPORT_STATIC_ALLOCATION, INCLUDE_vTaskDelete and
  * INCLUDE_xTaskGetCurrentTaskHandle. No heap is used.
  *
- * With lwIP in a thread of its own: port/lwip/kinf_lwip_thread.h is the
- * transport, and kinf_freertos_notify what it calls when something came.
+ * With lwIP in a thread of its own kinf_lwip_thread_ops is the transport, and
+ * kinf_freertos_notify what it calls when something came:
+ *
+ *     void start(void)                     before vTaskStartScheduler
+ *     {
+ *         kinf_lwip_platform(&kinf_freertos_platform);
+ *         tcpip_init(add_netif, NULL);     lwIP's thread; tcpip_input feeds it
+ *         kinf_lwip_tcp_init(&tcp);
+ *         kinf_lwip_notify(&tcp, kinf_freertos_notify, &rtos);
+ *         start_tls();                     over kinf_lwip_thread_ops and tcp
+ *         start_informer();                kinf_init ... kinf_start
+ *         kinf_freertos_start(&rtos, &config);
+ *     }
  *
  * What was run: this port against a stand-in of those calls made of the host's
  * threads (tests/freertos), alone and with lwIP 2.2.1, its tcpip thread and its
