@@ -60,6 +60,8 @@ struct box {
     uint32_t requests, lists, watches, pages;
     uint64_t opens;
     uint32_t whole_lists; /* ever */
+    uint64_t listed_rev;  /* of the last one, 0 when it has been looked at */
+    uint32_t listed_restores, listed_by;
     uint32_t sessions;    /* bit mask of links that ask for it */
     uint64_t not_before;  /* the server asked us not to come back before */
     uint32_t waits_on;    /* link by which it did */

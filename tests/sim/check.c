@@ -5,11 +5,63 @@
 
 /* ---- always ------------------------------------------------------------- */
 
+/* The object the cache holds under a key, + 1; or 0. */
+static uint32_t uid_now(struct box *b, uint32_t key)
+{
+    struct kinf_object o;
+    char text[400];
+    int n = snprintf_key(text, sizeof(text),
+                         etcd.resources[b->view.res].keys.at[key]);
+
+    if (kinf_get(&b->inf, (struct kinf_span){ text, (size_t)n }, &o) < 0)
+        return 0;
+    return object_of_uid(o.uid.ptr, o.uid.len) + 1;
+}
+
+static uint64_t decimal(struct kinf_span text)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        value = value * 10 + (uint64_t)(text.ptr[i] - '0');
+    return value;
+}
+
+/* A whole list sweeps: what was not in it, and has not come since, is gone. */
+static void check_swept(struct box *b)
+{
+    const struct resource *r = &etcd.resources[b->view.res];
+    struct kinf_status s;
+
+    kinf_informer_status(&b->inf, &s);
+    if (b->inf.reflector.listing || s.fifo.used > 0 || !s.synced ||
+        (!s.complete && b->nameless) ||
+        decimal(s.version_received) < b->listed_rev)
+        return;
+    for (uint32_t i = 0; i < r->keys.count; i++) {
+        const struct key *k = r->keys.at[i];
+
+        if (k->versions.count == 0 ||
+            array_last(&k->versions)->rev > b->listed_rev ||
+            view_holds(&b->view, etcd_now(b->view.res, i)))
+            continue;
+        MUST(uid_now(b, i) == 0,
+             "informer %u: still holds %s/%s, which a list at %llu did not",
+             b->number, k->namespace_, k->name,
+             (unsigned long long)b->listed_rev);
+    }
+    b->listed_rev = 0;
+}
+
 void check_after_poll(struct box *b)
 {
     struct kinf_status s;
 
     apps_reap(b);
+    if (b->listed_restores != etcd.restores || world.links[b->listed_by].lost)
+        b->listed_rev = 0;
+    if (b->listed_rev > 0)
+        check_swept(b);
     if (world.polls % 64 != 0)
         return;
     kinf_informer_status(&b->inf, &s);
@@ -153,18 +205,6 @@ void check_timeout(const struct box *b)
 }
 
 /* ---- listings that go on over many polls -------------------------------- */
-
-static uint32_t uid_now(struct box *b, uint32_t key)
-{
-    struct kinf_object o;
-    char text[400];
-    int n = snprintf_key(text, sizeof(text),
-                         etcd.resources[b->view.res].keys.at[key]);
-
-    if (kinf_get(&b->inf, (struct kinf_span){ text, (size_t)n }, &o) < 0)
-        return 0;
-    return object_of_uid(o.uid.ptr, o.uid.len) + 1;
-}
 
 void listing_begin(struct box *b)
 {

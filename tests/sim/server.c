@@ -771,7 +771,7 @@ static void list_at(struct conn *c, uint64_t rev, const struct page_token *at)
     if (c->state == CONN_IDLE)
         later(c, sim.now + MINUTE, cut_slow_list);
     if (left == 0)
-        world_listed(&asked);
+        world_listed(&asked, rev);
     writes_free(&w);
 }
 
@@ -1072,7 +1072,7 @@ static void initial_events(struct conn *c, uint64_t rev, bool annotated)
     watch_write(c, &w, true);
     writes_free(&w);
     if (annotated)
-        world_listed(&asked);
+        world_listed(&asked, rev);
 }
 
 static void watch(struct conn *c)

@@ -89,7 +89,7 @@ void world_asked(const struct asked *asked);
 /* An answer of Retry-After is written. */
 void world_told_to_wait(const struct asked *asked, uint32_t seconds);
 /* A whole list (its last page, its last initial event) was written. */
-void world_listed(const struct asked *asked);
+void world_listed(const struct asked *asked, uint64_t rev);
 
 void server_init(void);
 bool server_up(void);

@@ -138,13 +138,18 @@ void world_told_to_wait(const struct asked *a, uint32_t seconds)
     world.links[a->link].lost = false;
 }
 
-void world_listed(const struct asked *a)
+void world_listed(const struct asked *a, uint64_t rev)
 {
     for (uint32_t i = 0; i < world.box_count; i++) {
         struct box *b = &world.boxes[i];
 
-        b->whole_lists += (b->sessions >> a->link & 1u) != 0 &&
-                          same_view(b, a);
+        if ((b->sessions >> a->link & 1u) == 0 || !same_view(b, a))
+            continue;
+        b->whole_lists++; /* one of a single item may be a probe */
+        b->listed_rev = a->probe ? b->listed_rev : rev;
+        b->listed_by = a->link;
+        world.links[a->link].lost = false;
+        b->listed_restores = etcd.restores;
     }
 }
 
