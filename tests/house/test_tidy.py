@@ -22,7 +22,8 @@ FLAGS = ["-std=c11", "-Icore/include", "-Icore", "-Iport", "-Iport/posix",
          '-DMBEDTLS_CONFIG_FILE="config_gateway.h"',
          "-isystem", SRC["jsmn"], "-isystem", SRC["mbedtls"] + "/include",
          "-isystem", SRC["libyaml"] + "/include",
-         "-Iport/lwip", "-isystem", SRC["lwip"] + "/src/include",
+         "-DLWIP_NO_UNISTD_H=0", "-Iport/lwip", "-isystem",
+         SRC["lwip"] + "/src/include",
          *(f"-DCONFIG_KINF_LWIP_{by}=1" for by in ("DNS", "DHCP", "SNTP"))]
 
 
