@@ -65,8 +65,11 @@ INC_tests_port  := $(INC_linux)
 # tests/sim, the simulated world, needs core alone.
 $(foreach f,unit-gcc unit-clang,$(call c_tests,$(f),sim,$(O)/$(f)/libcore.a))
 
+# tests/faults, too: the port's calls fail one after the other.
+$(foreach f,$(UNIT_FLAVOURS),$(call c_tests,$(f),faults,$(O)/$(f)/libcore.a))
+
 # All other folders of suites in C.
-HOST_FOLDERS := $(filter-out unit sim size,$(patsubst tests/%/,%, \
+HOST_FOLDERS := $(filter-out unit sim faults size,$(patsubst tests/%/,%, \
     $(sort $(dir $(wildcard tests/*/test_*.c)))))
 $(foreach d,$(HOST_FOLDERS),$(call c_tests,unit-gcc,$(d),$(HOST_ARCHIVES)))
 
