@@ -102,6 +102,7 @@ static void after_page(struct kinf_informer *inf, int err)
     if (r->can_resume) {
         r->listing = r->want_list = r->verifying = false;
         inf->relisting = inf->store.by_bytes = false;
+        inf->store.freed = true; /* what it was to fetch is looked for again */
     } else if (r->page_len == 0 || err == KINF_ERR_JSON ||
                err == KINF_ERR_INVALID) {
         r->listing = false; /* anew: the same page might never be good */

@@ -164,6 +164,7 @@ static void fetch_by_list(struct kinf_informer *inf)
     r->fetch_at = 0;
     r->want_list = true;
     r->repair_at_ms = now_of(inf) + CONFIG_KINF_REPAIR_MS;
+    kinf_wake(inf->k); /* the watch is to end now */
 }
 
 static void begin_fetch(struct kinf_informer *inf)
@@ -231,15 +232,19 @@ static bool repair_wanted(const struct kinf_informer *inf)
            (s->entry_pool.used < r->full_keys || s->settled < r->full_bytes);
 }
 
-static bool fetch_wanted(const struct kinf_informer *inf)
+/* Milliseconds until a fetch may begin, UINT32_MAX if none is wanted. */
+static uint32_t fetch_wait(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
+    uint32_t wait = deadline_left(r->aside_at_ms, now_of(inf));
+    uint32_t list = deadline_left(r->repair_at_ms, now_of(inf));
 
-    return inf->store.no_room > 0 && (inf->store.freed || r->fetch_at > 0) &&
-           !r->listing && !r->want_list && r->can_resume &&
-           (r->state == READ || r->state == ASK) &&
-           (inf->store.no_room <= CONFIG_KINF_FETCH_MAX ||
-            deadline_passed(r->repair_at_ms, now_of(inf)));
+    if (inf->store.no_room == 0 || (!inf->store.freed && r->fetch_at == 0) ||
+        r->listing || r->want_list || !r->can_resume ||
+        (r->state != READ && r->state != ASK))
+        return UINT32_MAX;
+    return inf->store.no_room > CONFIG_KINF_FETCH_MAX && list > wait ? list
+                                                                     : wait;
 }
 
 static bool verify_wanted(const struct kinf_informer *inf)
@@ -275,7 +280,7 @@ static void begin_aside(struct kinf_informer *inf)
         return;
     if (probe_due(inf))
         begin_probe(inf);
-    else if (fetch_wanted(inf))
+    else if (fetch_wait(inf) == 0)
         begin_fetch(inf);
 }
 
@@ -319,7 +324,7 @@ bool kinf_single_first(const struct kinf_informer *inf)
     const struct kinf_reflector *r = &inf->reflector;
 
     return r->probing || r->aside.state == ASIDE_READ ||
-           (fetch_wanted(inf) && deadline_passed(r->aside_at_ms, now_of(inf)));
+           fetch_wait(inf) == 0;
 }
 
 uint32_t kinf_single_wait(const struct kinf_informer *inf)
@@ -336,8 +341,8 @@ uint32_t kinf_single_wait(const struct kinf_informer *inf)
                                               now));
     if (repair_wanted(inf))
         wait = earlier_ms(wait, deadline_left(r->repair_at_ms, now));
-    if (fetch_wanted(inf) && r->aside.state == ASIDE_IDLE)
-        wait = earlier_ms(wait, deadline_left(r->aside_at_ms, now));
+    if (r->aside.state == ASIDE_IDLE)
+        wait = earlier_ms(wait, fetch_wait(inf));
     if (verify_wanted(inf))
         wait = earlier_ms(wait, deadline_left(r->verify_at_ms, now));
     return wait;

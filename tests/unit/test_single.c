@@ -433,19 +433,13 @@ static void test_hours_of_silence_are_doubted_once_one_can_ask(void **state)
 }
 
 /* More than so many are one list. */
-static void test_many_that_had_no_room_come_by_one_list(void **state)
+static char body[32768], again[32768];
+
+static void begin_many(const struct fake_answer *script, size_t count)
 {
-    static char body[32768], again[32768];
-    static struct fake_answer script[] = {
-        { NULL, 200, body, FAKE_WHOLE, NULL },
-        { WATCH, 200, "", FAKE_OPEN, NULL },
-        { NULL, 200, again, FAKE_WHOLE, NULL },
-        { WATCH, 200, "", FAKE_OPEN, NULL },
-    };
     char item[2048];
     const int many = CONFIG_KINF_FETCH_MAX + 2;
 
-    (void)state;
     strcpy(body, "{\"metadata\":{\"resourceVersion\":\"50\"},\"items\":[");
     strcpy(again, "{\"metadata\":{\"resourceVersion\":\"60\"},\"items\":[");
     for (int i = 0; i < many; i++) {
@@ -466,15 +460,51 @@ static void test_many_that_had_no_room_come_by_one_list(void **state)
         .every = 1, .ring = 2
     };
     w.with_single = true;
-    FAKE_PLAY(&w.server, script);
+    w.server.answers = script;
+    w.server.count = count;
     fake_begin(&w);
     fake_run(&w, CONFIG_KINF_REPAIR_MS);
     assert_true(w.errors[-KINF_ERR_FULL] > CONFIG_KINF_FETCH_MAX);
     fake_push(&w.server, "{\"type\":\"DELETED\",\"object\":{\"metadata\":{"
               "\"name\":\"n0\",\"uid\":\"u0\",\"resourceVersion\":\"55\"}}}");
     fake_run(&w, 1000);
+}
+
+static void test_many_that_had_no_room_come_by_one_list(void **state)
+{
+    static const struct fake_answer script[] = {
+        { NULL, 200, body, FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+        { NULL, 200, again, FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin_many(script, COUNT_OF(script));
     assert_int_equal(0, w.second.requests);
     assert_int_equal(1, fake_status(&w).relists);
+    fake_end_world(&w);
+}
+
+/* Nothing else would ask for what it was to bring. */
+static void test_a_list_of_many_that_fails_is_asked_for_again(void **state)
+{
+    static const struct fake_answer script[] = {
+        { NULL, 200, body, FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+        { NULL, 500, STATUS(500), FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+        { NULL, 200, again, FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    begin_many(script, COUNT_OF(script));
+    assert_int_equal(1, w.errors[-KINF_ERR_SERVER]);
+    assert_int_equal(1, fake_status(&w).relists);
+    fake_push(&w.server, BOOKMARK("56"));
+    fake_run(&w, CONFIG_KINF_REPAIR_MS);
+    assert_int_equal(2, fake_status(&w).relists);
     fake_end_world(&w);
 }
 
@@ -567,6 +597,7 @@ int main(void)
         cmocka_unit_test(test_an_object_of_an_overlong_key_is_not_fetched),
         cmocka_unit_test(test_hours_of_silence_are_doubted_once_one_can_ask),
         cmocka_unit_test(test_many_that_had_no_room_come_by_one_list),
+        cmocka_unit_test(test_a_list_of_many_that_fails_is_asked_for_again),
         cmocka_unit_test(
             test_a_key_that_found_no_place_is_repaired_by_a_list),
         cmocka_unit_test(
