@@ -10,7 +10,7 @@
 # from release 18 on which of them decides (MC/DC). Debian 12 has 19 beside 14.
 
 COVERAGE_CLANG ?= 19
-COVERAGE_SEEDS ?= 60
+COVERAGE_SEEDS ?= 30
 DEPS_TEST += coverage
 
 COVERAGE_SIM := $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c))

@@ -741,6 +741,35 @@ static void test_stream_keeps_what_a_path_names(void **state)
     }
 }
 
+/* No name we know, and none that begins like one. */
+static void test_stream_passes_over_names_of_any_length(void **state)
+{
+    char *name = format("name%0200d", 1);
+    char *input = format("{'%s':1,'metadata':{'%s':2,'name':'n',"
+                         "'resourceVersion':'1'}}", name, name);
+    char *told = format("LISTED name=n version=1\n  %s\nend\n", input);
+
+    (void)state;
+    expect(&as_single, input, told);
+    free(told);
+    free(input);
+    free(name);
+}
+
+static void test_stream_refuses_brackets_that_close_nothing(void **state)
+{
+    static const char *const inputs[] = { "}", "]", " }" };
+    static const struct how *const ways[] = { &as_list, &as_watch, &as_single,
+                                              &as_status };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(inputs); i++)
+        for (size_t n = 0; n < COUNT(ways); n++)
+            expect(ways[n], inputs[i], "JSON");
+    expect(&as_watch, "{'type':'BOOKMARK','object':{'metadata':{"
+           "'resourceVersion':'1'}}}}", "BOOKMARK version=1\nJSON");
+}
+
 /* Names with dots and names that look like the path so far. */
 static void test_stream_follows_a_path_by_whole_names(void **state)
 {
@@ -1377,6 +1406,8 @@ int main(void)
         cmocka_unit_test(test_stream_drops_what_nobody_reads),
         cmocka_unit_test(test_stream_keeps_the_same_names_elsewhere),
         cmocka_unit_test(test_stream_keeps_what_a_path_names),
+        cmocka_unit_test(test_stream_passes_over_names_of_any_length),
+        cmocka_unit_test(test_stream_refuses_brackets_that_close_nothing),
         cmocka_unit_test(test_stream_follows_a_path_by_whole_names),
 #if CONFIG_KINF_KEEP_PATHS >= 4
         cmocka_unit_test(test_stream_keeps_what_several_paths_name),
