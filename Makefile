@@ -6,6 +6,8 @@
 #   make test-long            what takes real minutes
 #   make unit T=test_ring     unit tests alone
 #   make fuzz                 SECONDS=60 for each fuzzer; FUZZ="path" picks
+#   make port-test PORT=lwip  a port through the conformance suite
+#   make freertos             port/freertos for FREERTOS_DIR's kernel
 #   make lib program          $(O)/host/libkinformer.a, $(O)/gateway/kinformer
 #   make install              DESTDIR= PREFIX=
 #   make size ram_report      what core costs
