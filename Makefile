@@ -4,6 +4,7 @@
 #   make run                  watch KUBECONFIG's cluster, or a test server's
 #   make test                 every test; T="unit e2e/test_x" picks suites
 #   make test-long            what takes real minutes
+#   make record-streams       tests/streams anew, from a real server
 #   make unit T=test_ring     unit tests alone
 #   make fuzz                 SECONDS=60 for each fuzzer; FUZZ="path" picks
 #   make port-test PORT=lwip  a port through the conformance suite

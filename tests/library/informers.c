@@ -10,10 +10,11 @@
  *   start | remove HANDLER | pause HANDLER | resume HANDLER | stop INFORMER
  *   get INFORMER KEY | typed INFORMER KEY
  *   list INFORMER NAMESPACE SELECTOR INDEX VALUE | values INFORMER INDEX
- *   status INFORMER
+ *   status INFORMER | synced
  *
  * "-" is nothing. SESSION is a number; informers of one number take turns on
- * one connection. FLAGS, with commas: metadata, keep, paged, index, verify.
+ * one connection. FLAGS, with commas: metadata, keep, paged, index, verify,
+ * small.
  * FILTER is a label selector. */
 #include <fcntl.h>
 #include <poll.h>
@@ -223,6 +224,8 @@ static void make_informer(char *word[])
     };
 
     snprintf(i->name, sizeof(i->name), "%s", word[1]);
+    if (strstr(flags, "small") != NULL)
+        i->config.sizes.objects = 3;
     i->config.memory_size = kinf_informer_bytes(&i->config.sizes);
     i->config.memory = calloc(1, i->config.memory_size);
     if (i->config.memory == NULL)
@@ -348,14 +351,29 @@ static void status(char *word[])
 
     kinf_informer_status(&i->inf, &s);
     printf("status {\"phase\": %d, \"synced\": %d, \"complete\": %d, "
-           "\"lists\": %u, \"relists\": %u, \"watches\": %u, \"probes\": %u, "
-           "\"unchanged\": %u, \"requests\": %u, \"error\": %d, "
-           "\"http\": %d, \"version\": \"%.*s\", \"arena\": %u, "
-           "\"mended\": %u}\n",
-           (int)s.phase, s.synced, s.complete, s.lists, s.relists, s.watches,
-           s.probes, s.unchanged, s.requests, s.last_error, s.http_status,
-           (int)s.version_stored.len, s.version_stored.ptr, s.arena.used,
-           s.mended);
+           "\"degraded\": %d, \"truncated\": %u, \"stale\": %u, "
+           "\"lists\": %u, \"relists\": %u, \"watches\": %u, "
+           "\"probes\": %u, \"unchanged\": %u, \"requests\": %u, "
+           "\"error\": %d, \"http\": %d, \"version\": \"%.*s\", "
+           "\"arena\": %u, \"mended\": %u}\n",
+           (int)s.phase, s.synced, s.complete, s.degraded, s.truncated,
+           s.stale_ms, s.lists, s.relists, s.watches, s.probes, s.unchanged,
+           s.requests, s.last_error, s.http_status, (int)s.version_stored.len,
+           s.version_stored.ptr, s.arena.used, s.mended);
+}
+
+static void synced(char *word[])
+{
+    struct kinf_informer *missing;
+
+    (void)word;
+    if (kinf_synced(&k, &missing)) {
+        printf("synced\n");
+        return;
+    }
+    for (uint32_t i = 0; i < informer_count; i++)
+        if (&informers[i].inf == missing)
+            printf("missing %s\n", informers[i].name);
 }
 
 static void resume(struct handler *h)
@@ -375,7 +393,8 @@ static void obey(char *word[])
                   { "typed", typed },
                   { "list", list },
                   { "values", values },
-                  { "status", status } };
+                  { "status", status },
+                  { "synced", synced } };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (strcmp(word[0], table[i].name) == 0) {

@@ -2,7 +2,13 @@
 # suite: timeout=400
 """test_library.py - the behaviours of an informer through kinformer.h, shown on
 a real API server: informers.c makes informers and handlers by lines, with the
-short deadlines of e2e.mk; the server is changed, restarted, set back."""
+short deadlines of e2e.mk; the server is changed, restarted, set back.
+
+Not shown here, because no server makes it happen or none is needed: refusals
+of streams and 429s (e2e/test_server_errors.py, before servers that do as they
+are told), the workqueue, sources of the user's own (unit), handlers that
+misbehave (unit, sim). The program's own behaviour on a real server is
+e2e/test_real_server.py's."""
 
 import json
 import os
@@ -431,12 +437,54 @@ class Shared(unittest.TestCase):
             k.handler("h", "maps")
             k.say("start")
             k.wait("maps", lambda s: s["http"] == 403)
+            self.assertEqual(["missing maps"], k.say("synced"))
             self.assertIn('User "none" cannot', k.errors()[0][4])
             load("rbac", "grant", "--user", "none", "--kind", "configmaps",
                  "-n", self.space)
             self.assertEqual([f"add {self.key('a')} initial"], k.next("h"))
             status = k.wait("maps", lambda s: s["synced"])
             self.assertEqual(0, status["error"])
+            self.assertEqual(["synced"], k.say("synced"))
+
+    def test_full_of_keys_and_healed(self):
+        """Keys without an entry: told as incomplete; deletes make room, and
+        one fresh list takes in what had none."""
+        for i in range(5):
+            self.put(f"n{i}", "a=1")
+        with Informers(self.server) as k:
+            k.informer("maps", space=self.space, flags="small")
+            k.handler("h", "maps")
+            k.say("start")
+            k.next("h", 3)
+            status = k.wait("maps", lambda s: s["degraded"])
+            self.assertFalse(status["complete"])
+            self.assertEqual("list ends 2", k.listed("maps")[1])
+            self.delete("n0", "n1")
+            self.assertEqual(["add n3", "add n4", "delete n0", "delete n1"],
+                             sorted(x.replace(self.space + "/", "")
+                                    .removesuffix(" missed")
+                                    for x in k.next("h", 4)))
+            k.wait("maps", lambda s: s["complete"] and not s["degraded"])
+            self.assertEqual("list ends 0", k.listed("maps")[1])
+
+    def test_object_too_large_and_small_again(self):
+        path = self.server.file("large")
+        with open(path, "w", encoding="ascii") as f:
+            f.write("x" * 100000)
+        self.put("a", f"a=@{path}")
+        with Informers(self.server) as k:
+            k.informer("maps", space=self.space)
+            k.handler("h", "maps")
+            k.say("start")
+            self.assertEqual([f"truncated {self.key('a')}"], k.next("h"))
+            self.assertEqual(1, k.status("maps")["truncated"])
+            self.assertEqual(["got "], k.say("get", "maps", self.key("a")))
+            self.put("a", "a=1")
+            self.assertEqual([f"update {self.key('a')}"], k.next("h"))
+            self.put("a", f"a=@{path}")
+            self.assertEqual([f"truncated {self.key('a')}"], k.next("h"))
+            self.delete("a")
+            self.assertEqual([f"delete {self.key('a')}"], k.next("h"))
 
     def test_token_that_expires(self):
         """401: the token is asked for once more, and the new one serves."""
@@ -511,26 +559,100 @@ class Restarted(unittest.TestCase):
                 "maps", lambda s: s["relists"] > 0)["unchanged"], 1)
             k.silent("h")
 
+    def test_frozen_server_makes_it_stale(self):
+        with Informers(self.server) as k:
+            self.watching(k, "frozen")
+            self.server.command("pause")
+            try:
+                status = k.wait("maps", lambda s: s["error"] and
+                                s["stale"] > 2000)
+            finally:
+                self.server.command("resume")
+            self.assertEqual(1, status["synced"])
+            self.server.kload("put", "-n", "frozen", "same", "a=2")
+            self.assertEqual(["update frozen/same"], k.next("h", 1, 40))
+            k.wait("maps", lambda s: s["stale"] == 0 and s["error"] == 0)
+            self.assertEqual(0, k.status("maps")["relists"])
+
     def test_restored_backup_is_found_by_doubt(self):
+        """By one with a connection of its own, and by two that take turns."""
         load = self.server.kload
         with Informers(self.server) as k:
             self.watching(k, "back")
+            k.informer("turns", space="back", session=1)
+            k.informer("secrets", ("-", "v1", "secrets", "Secret"), "back",
+                       session=1)
+            k.handler("t", "turns")
+            k.say("start")
+            k.next("t", 3)
+            k.wait("secrets", lambda s: s["synced"])
             self.server.command("snapshot early")
             load("put", "-n", "back", "same", "a=2")
             load("delete", "-n", "back", "gone")
             load("put", "-n", "back", "new", "a=1")
             load("fill", "-n", "back", "--count", "60", "--prefix", "more")
             k.next("h", 63)
+            k.next("t", 63)
             self.server.command("restore early")
-            said = sorted(k.next("h", 63, 60))
-            self.assertEqual(
-                ["add back/gone",
-                 *[f"delete back/more-{i:05} missed" for i in range(60)],
-                 "delete back/new missed", "update back/same"], said)
-            status = k.status("maps")
-            self.assertGreater(status["probes"], 0)
+            for name, informer in (("h", "maps"), ("t", "turns")):
+                said = sorted(k.next(name, 63, 60))
+                self.assertEqual(
+                    ["add back/gone",
+                     *[f"delete back/more-{i:05} missed" for i in range(60)],
+                     "delete back/new missed", "update back/same"], said)
+                self.assertGreater(k.status(informer)["probes"], 0)
             load("put", "-n", "back", "same", "a=3")
-            self.assertEqual(["update back/same"], k.next("h", 1, 30))
+            for name in ("h", "t"):
+                self.assertEqual(["update back/same"], k.next(name, 1, 30))
+
+    def version(self, space, name):
+        return int(self.server.kload("get", "-n", space, name)["metadata"]
+                   ["resourceVersion"])
+
+    def write_at(self, space, name, value, version):
+        """Writes an object so that it gets that version; False: missed."""
+        now = self.server.command("revision")["revision"]
+        self.assertLess(now, version)
+        if version - 1 > now:
+            self.server.kload("fill", "-n", "noise", "--count",
+                              str(version - 1 - now), "--prefix",
+                              f"n{time.monotonic_ns()}")
+        self.server.kload("put", "-n", space, name, value)
+        return self.version(space, name) == version
+
+    def test_restored_and_overtaken_is_found_by_verification(self):
+        """The same uid and version, and another content: no list shows that
+        but one that compares bytes."""
+        load = self.server.kload
+        load("namespace", "create", "noise")
+        with Informers(self.server) as k:
+            self.watching(k, "over")
+            k.informer("verified", space="over", session=1, flags="verify")
+            k.handler("v", "verified")
+            k.say("start")
+            k.next("v", 3)
+            self.server.command("snapshot over")
+            load("fill", "-n", "noise", "--count", "150")
+            load("put", "-n", "over", "same", "a=ours")
+            for name in ("h", "v"):
+                self.assertEqual(["update over/same"], k.next(name))
+            version = self.version("over", "same")
+            k.process.send_signal(signal.SIGSTOP)
+            for _ in range(3): # others write, too
+                self.server.command("restore over")
+                if self.write_at("over", "same", "a=theirs", version):
+                    break
+            else:
+                self.fail("a version cannot be hit")
+            load("fill", "-n", "noise", "--count", "20", "--prefix", "more")
+            k.process.send_signal(signal.SIGCONT)
+            # Both take up their watch: the version is one of the new history.
+            k.wait("maps", lambda s: s["phase"] == 4 and s["error"] == 0)
+            k.wait("verified", lambda s: s["mended"] > 0)
+            said = [json.loads(k.say("get", i, "over/same")[0][4:])["data"]
+                    for i in ("verified", "maps")]
+            self.assertEqual([{"a": "theirs"}, {"a": "ours"}], said)
+            self.assertEqual(["sync over/same"], k.next("v"))
 
 
 if __name__ == "__main__":
