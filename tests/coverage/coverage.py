@@ -50,7 +50,8 @@ def run_one(program, seeds, folder, built):
     name = f"{flavour}.{os.path.basename(program)}.%m.profraw"
     env = dict(os.environ, LLVM_PROFILE_FILE=os.path.join(folder, name))
     run = subprocess.run(command(program, seeds), env=env, text=True,
-                         errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                         errors="replace", stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
     if run.returncode != 0:
         raise Failed(f"{program} failed:\n{run.stdout[-4000:]}")
 

@@ -189,7 +189,8 @@ int main(void)
         cmocka_unit_test(
             test_an_informer_on_a_source_of_the_users_needs_no_session),
         cmocka_unit_test(test_what_a_source_may_not_say_is_an_error_of_it),
-        cmocka_unit_test(test_a_source_that_closes_after_long_is_asked_for_less),
+        cmocka_unit_test(
+            test_a_source_that_closes_after_long_is_asked_for_less),
         cmocka_unit_test(test_a_pause_moves_every_deadline_on),
     };
 

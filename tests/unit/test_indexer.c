@@ -303,7 +303,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             test_the_namespace_is_an_index_unless_there_are_no_postings),
-        cmocka_unit_test(test_an_index_may_be_added_before_or_after_the_objects),
+        cmocka_unit_test(
+            test_an_index_may_be_added_before_or_after_the_objects),
         cmocka_unit_test(test_an_index_follows_what_happens),
         cmocka_unit_test(test_postings_that_ran_out_are_made_up_for_later),
         cmocka_unit_test(test_values_that_cannot_be_indexed_are_left_out),

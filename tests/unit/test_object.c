@@ -80,9 +80,10 @@ static void test_a_key_is_split_at_its_slash(void **state)
         int err;
     } cases[] = {
         { "space/n", "space", "n", KINF_OK }, { "n", "", "n", KINF_OK },
-        { "/n", "", "n", KINF_OK },           { "space/", "space", "", KINF_OK },
+        { "/n", "", "n", KINF_OK }, { "space/", "space", "", KINF_OK },
         { "", "", "", KINF_OK },
-        { "a/b/c", "", "", KINF_ERR_SYNTAX }, { "a//", "", "", KINF_ERR_SYNTAX },
+        { "a/b/c", "", "", KINF_ERR_SYNTAX },
+        { "a//", "", "", KINF_ERR_SYNTAX },
     };
     struct kinf_span space, name;
 

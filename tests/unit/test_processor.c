@@ -44,7 +44,8 @@ static void test_every_shows_each_step_and_latest_the_outcome(void **state)
     static const struct {
         const char *events, *every, *latest;
     } cases[] = {
-        { EVENT("MODIFIED", OBJECT("a", "6")) EVENT("MODIFIED", OBJECT("a", "7"))
+        { EVENT("MODIFIED", OBJECT("a", "6"))
+          EVENT("MODIFIED", OBJECT("a", "7"))
           EVENT("MODIFIED", OBJECT("a", "8")),
           "update a@3>6 update a@6>7 update a@7>8", "update a@>8" },
         { EVENT("DELETED", OBJECT("a", "6")), "delete a@3", "delete a@" },
@@ -53,7 +54,8 @@ static void test_every_shows_each_step_and_latest_the_outcome(void **state)
           "delete a@3 add a@7" },
         { EVENT("ADDED", OBJECT("c", "6")) EVENT("DELETED", OBJECT("c", "7")),
           "add c@6 delete c@6", "" }, /* never shown and gone is nothing */
-        { EVENT("MODIFIED", OBJECT("b", "6")) EVENT("MODIFIED", OBJECT("a", "7"))
+        { EVENT("MODIFIED", OBJECT("b", "6"))
+          EVENT("MODIFIED", OBJECT("a", "7"))
           EVENT("MODIFIED", OBJECT("b", "8")),
           "update b@4>6 update a@3>7 update b@6>8",
           "update b@>8 update a@>7" }, /* b keeps its place in line */
