@@ -298,7 +298,7 @@ static void test_a_change_of_a_filters_answer_is_an_add_or_delete(void **state)
 /* ---- from inside -------------------------------------------------------- */
 
 /* What a handler does when it is called. */
-static enum { NOTHING, REMOVE_ITSELF, REMOVE_OTHER, ADD, STOP } deed;
+static enum deed { NOTHING, REMOVE_ITSELF, REMOVE_OTHER, ADD, STOP } deed;
 static struct fake_handler other;
 static unsigned inside_calls;
 
@@ -356,7 +356,7 @@ static const struct kinf_event_handler deeds = {
     inside, ignore_update, ignore_delete, ignore_update, NULL
 };
 
-static void act(int what, enum kinf_mode mode)
+static void act(enum deed what, enum kinf_mode mode)
 {
     begin(KINF_EVERY, 0);
     fake_run(&w, 100);
