@@ -58,12 +58,17 @@ def read(path):
     return head, figures
 
 
+def beyond(key, value, limit):
+    if limit == "-":
+        return False
+    return value < float(limit) if key in AT_LEAST else value > float(limit)
+
+
 def wrong(key, is_, recorded, limit, same):
-    """What there is to say against this value."""
-    if limit != "-":
-        bound = float(limit)
-        if is_ < bound if key in AT_LEAST else is_ > bound:
-            yield f"{key} is {is_:,}, the limit is {bound:,.0f}"
+    """What there is to say against this value. A limit that what is recorded
+    does not keep is owed; see owed()."""
+    if beyond(key, is_, limit) and not beyond(key, recorded, limit):
+        yield f"{key} is {is_:,}, the limit is {float(limit):,.0f}"
     if not same:
         return
     difference = f"{key} is {is_:,}, recorded are {recorded:,.10g}: " \
@@ -87,6 +92,13 @@ def check(report, path, cross):
         else:
             found += wrong(key, report[key], recorded, limit, same)
     return found
+
+
+def owed(path):
+    """Limits that the recorded figures do not keep yet."""
+    return [f"{key} is {recorded:,.10g} of {float(limit):,.0f}"
+            for key, (recorded, limit) in read(path)[1].items()
+            if beyond(key, recorded, limit)]
 
 
 def record(report, path, cross):
@@ -116,6 +128,8 @@ def main():
     if options.what == "record":
         record(report, options.figures, options.cross)
         return
+    for line in owed(options.figures):
+        print("still owed: " + line)
     found = check(report, options.figures, options.cross)
     if found:
         sys.exit("\n".join(found))

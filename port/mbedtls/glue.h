@@ -24,9 +24,9 @@ void kinf_mbedtls_note_good(void);
 /* Random numbers, in Mbed TLS's shape; p is ignored. */
 int kinf_mbedtls_random(void *p, unsigned char *out, size_t size);
 
-/* Fresh entropy: between connections, so that it never comes due deep inside a
- * handshake, where the stack is short. */
-int kinf_mbedtls_reseed(void);
+/* Fresh entropy: when a connection has ended, so that it never comes due deep
+ * inside a handshake, where the stack is short, and delays no reconnect. */
+void kinf_mbedtls_reseed(void);
 
 void kinf_mbedtls_long_step(void);
 

@@ -65,9 +65,11 @@ int kinf_mbedtls_random(void *p, unsigned char *out, size_t size)
     return mbedtls_ctr_drbg_random(&sys.drbg, out, size);
 }
 
-int kinf_mbedtls_reseed(void)
+/* Our entropy never fails, nor does AES in C. */
+void kinf_mbedtls_reseed(void)
 {
-    return mbedtls_ctr_drbg_reseed(&sys.drbg, NULL, 0);
+    if (mbedtls_ctr_drbg_reseed(&sys.drbg, NULL, 0) != 0)
+        kinf_assert_failed(KINF_FILE, __LINE__);
 }
 
 #if defined(MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG)

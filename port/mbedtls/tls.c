@@ -315,9 +315,7 @@ static int make_live(struct kinf_mbedtls *tls, struct kinf_span host,
     (void)kinf_mbedtls_now(&now_s, &live->build_time);
 
     mbedtls_ssl_init(&live->ssl);
-    ret = kinf_mbedtls_reseed();
-    if (ret == 0)
-        ret = mbedtls_ssl_setup(&live->ssl, conf_of(tls, live));
+    ret = mbedtls_ssl_setup(&live->ssl, conf_of(tls, live));
     /* NULL: no SNI, and the name is verified by us. */
     if (ret == 0)
         ret = mbedtls_ssl_set_hostname(&live->ssl,
@@ -534,6 +532,7 @@ static void tls_close(void *ctx)
         mbedtls_ssl_free(&live->ssl);
         kinf_mbedtls_free(live);
         tls->live = NULL;
+        kinf_mbedtls_reseed();
     }
     tls->config.lower->close(tls->config.lower_ctx);
     tls->config.credentials->users--;

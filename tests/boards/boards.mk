@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The boards' images, each by a make of its own: firmware.elf, as a user builds
-# it; node.elf, the tests' firmware with the same sizes; event.elf; and short/,
+# it, with its sizes and the bound of its stack in $(O)/report; node.elf, the tests' firmware with the same sizes; event.elf; and short/,
 # node.elf with short deadlines and counting pools.
 
 BOARDS_TESTED := mps2-an386 lm3s6965evb
@@ -17,7 +17,8 @@ BOARD_IMAGES := $(foreach i,$(IMAGES),$(BOARDS_TESTED:%=image-$(i)-%))
 
 # One after the other for a board, since they share its objects.
 image-firmware-%: FORCE
-	$(MAKE_AGAIN) BOARD=$* $(O)/$*/firmware.elf
+	$(MAKE_AGAIN) BOARD=$* size >$(O)/$*.size
+	$(MAKE_AGAIN) BOARD=$* stack_bound >$(O)/$*.stack
 image-node-%: image-firmware-%
 	$(MAKE_AGAIN) BOARD=$* FW_NAME=node FW_APP='$(NODE)' $(O)/$*/node.elf
 image-event-%: image-node-%

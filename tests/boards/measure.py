@@ -42,6 +42,7 @@ def run(server, all_facts):
     finally:
         for one in boards:
             one.close()
+            server.kload("namespace", "delete", one.space)
 
 
 def course(server, one):
