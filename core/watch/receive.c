@@ -214,12 +214,18 @@ void kinf_receive_list_end(struct kinf_informer *inf)
     kinf_reflector_contact(inf);
 }
 
-/* An item without a readable key: the list it belongs to proves no absence. */
+/* An item without a readable key: the list it belongs to proves no absence, and
+ * after such an event the cache may hold what has changed or is gone: a list is
+ * wanted, which may be whole. */
 static void skip_item(struct kinf_informer *inf, struct kinf_exchange *x,
                       const struct kinf_version *version)
 {
-    if (inf->reflector.listing && !x->item.key_too_long)
-        inf->reflector.list_incomplete = true;
+    struct kinf_reflector *r = &inf->reflector;
+
+    if (!x->item.key_too_long) {
+        r->list_incomplete = r->listing;
+        r->incomplete |= !r->listing;
+    }
     tell_object(inf, KINF_ERR_NO_IDENTITY, &x->item);
     pass(inf, version);
 }

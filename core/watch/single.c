@@ -222,14 +222,17 @@ static bool probe_due(const struct kinf_informer *inf)
 }
 
 /* A key found no entry: a list repairs it once the cache holds less than it
- * did then. */
+ * did then. Or an event since the last list could not be read. */
 static bool repair_wanted(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
     const struct kinf_store *s = &inf->store;
 
-    return r->degraded && !r->listing && !r->want_list &&
-           (s->entry_pool.used < r->full_keys || s->settled < r->full_bytes);
+    if (r->listing || r->want_list)
+        return false;
+    return (r->incomplete && !r->list_incomplete) ||
+           (r->degraded && (s->entry_pool.used < r->full_keys ||
+                            s->settled < r->full_bytes));
 }
 
 /* Milliseconds until a fetch may begin, UINT32_MAX if none is wanted. */

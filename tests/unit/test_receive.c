@@ -93,6 +93,39 @@ static void test_the_version_moves_on_by_every_event(void **state)
     }
 }
 
+/* Whose object was it? Only a list can tell; and while it cannot either, the
+ * cache says that it is not whole, and no further list is asked for. */
+static void test_an_event_without_a_name_is_followed_by_a_list(void **state)
+{
+#define NAMELESS "{\"metadata\":{\"resourceVersion\":\"9\"}}"
+    static const struct {
+        const char *list, *shown;
+        bool complete;
+    } cases[] = {
+        { LIST("9", ""), "initial a@3 lost a@3", true },
+        { LIST("9", NAMELESS), "initial a@3", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct fake_answer script[] = {
+            { "limit", 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL },
+            { "watch", 200, EVENT("DELETED", NAMELESS), FAKE_OPEN, NULL },
+            { "limit", 200, cases[i].list, FAKE_WHOLE, NULL },
+            { "watch", 200, "", FAKE_OPEN, NULL },
+        };
+
+        fake_prepare(&w);
+        FAKE_PLAY(&w.server, script);
+        fake_begin(&w);
+        fake_run(&w, CONFIG_KINF_REPAIR_MS + 1000);
+        assert_string_equal(cases[i].shown, fake_shown(&w.handler));
+        assert_int_equal(cases[i].complete, fake_status(&w).complete);
+        assert_int_equal(2, fake_count(&w.server, "limit"));
+        fake_end_world(&w);
+    }
+}
+
 static void test_an_event_without_version_leaves_ours(void **state)
 {
     static const char *const events[] = {
@@ -317,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_store_decides_what_an_event_is),
         cmocka_unit_test(test_the_version_moves_on_by_every_event),
+        cmocka_unit_test(test_an_event_without_a_name_is_followed_by_a_list),
         cmocka_unit_test(test_an_event_without_version_leaves_ours),
         cmocka_unit_test(test_what_cannot_be_held_is_cut_and_told),
         cmocka_unit_test(test_an_error_event_is_a_status),
