@@ -7,9 +7,10 @@ static struct fake_world w;
 #define WATCH "watch=1"
 #define STREAM "sendInitialEvents=true"
 #define PAGED "limit="
-static const struct fake_answer list = {
-    PAGED, 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL
-};
+#define ONE_LIST                                                               \
+    {                                                                          \
+        PAGED, 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL              \
+    }
 
 static void begin(const struct fake_answer *script, size_t count)
 {
@@ -69,7 +70,7 @@ static void test_a_lost_watch_resumes_or_lists_again_by_why_it_was_lost(
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct fake_answer script[] = { list, cases[i].loss };
+        const struct fake_answer script[] = { ONE_LIST, cases[i].loss };
 
         begin(script, COUNT_OF(script));
         fake_run(&w, 0);
@@ -83,7 +84,7 @@ static void test_a_lost_watch_resumes_or_lists_again_by_why_it_was_lost(
 static void test_waits_double_until_a_connection_has_lasted(void **state)
 {
     static const struct fake_answer script[] = {
-        list,
+        ONE_LIST,
         { WATCH, 200, BOOKMARK("5"), FAKE_CUT, NULL },
         { WATCH, 200, BOOKMARK("5"), FAKE_CUT, NULL },
         { WATCH, 200, BOOKMARK("5"), FAKE_CUT, NULL },
@@ -112,7 +113,7 @@ static void test_after_a_connection_that_had_lasted_the_return_is_spread(
         uint32_t spread, wait;
     } cases[] = { { 0, 0x01010101 % 1000 }, { 60000, 0x01010101 % 60000 } };
     static const struct fake_answer script[] = {
-        list, { WATCH, 200, "", FAKE_OPEN, NULL },
+        ONE_LIST, { WATCH, 200, "", FAKE_OPEN, NULL },
     };
 
     (void)state;
@@ -133,7 +134,7 @@ static void test_a_second_410_lists_the_most_recent_after_the_backoff(
     void **state)
 {
     static const struct fake_answer script[] = {
-        list,
+        ONE_LIST,
         { WATCH, 410, STATUS(410), FAKE_WHOLE, NULL },
         { "resourceVersion=5", 410, STATUS(410), FAKE_WHOLE, NULL },
         { PAGED, 200, LIST("9", OBJECT("a", "3")), FAKE_WHOLE, NULL },
@@ -157,7 +158,7 @@ static void test_a_second_410_lists_the_most_recent_after_the_backoff(
 static void test_broken_framing_is_forgiven_once_at_a_version(void **state)
 {
     static const struct fake_answer script[] = {
-        list,
+        ONE_LIST,
         { WATCH, 200, "nonsense", FAKE_OPEN, NULL },
         { WATCH, 200, "nonsense", FAKE_OPEN, NULL },
         { PAGED, 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL },
@@ -174,7 +175,7 @@ static void test_what_cannot_be_watched_is_listed_again_if_so_asked(
     void **state)
 {
     static const struct fake_answer script[] = {
-        list,
+        ONE_LIST,
         { WATCH, 405, STATUS(405), FAKE_WHOLE, NULL },
         { PAGED, 200, LIST("6", OBJECT("b", "6")), FAKE_WHOLE, NULL },
         { PAGED, 200, LIST("6", OBJECT("b", "6")), FAKE_WHOLE, NULL },
@@ -200,7 +201,7 @@ static void test_what_cannot_be_watched_is_not_streamed(void **state)
 {
     static const struct fake_answer script[] = {
         { STREAM, 405, STATUS(405), FAKE_WHOLE, NULL },
-        list, list,
+        ONE_LIST, ONE_LIST,
     };
 
     (void)state;
@@ -218,7 +219,8 @@ static void test_what_cannot_be_watched_is_not_streamed(void **state)
 static void test_denied_informers_say_so(void **state)
 {
     static const struct fake_answer script[] = {
-        { PAGED, 403, STATUS(403), FAKE_WHOLE, NULL }, list,
+        { PAGED, 403, STATUS(403), FAKE_WHOLE, NULL },
+        ONE_LIST,
     };
 
     (void)state;
@@ -236,7 +238,7 @@ static void test_denied_informers_say_so(void **state)
 static void test_a_record_too_large_is_a_state_of_its_own(void **state)
 {
     static const struct fake_answer script[] = {
-        list, { WATCH, 200, "", FAKE_OPEN, NULL },
+        ONE_LIST, { WATCH, 200, "", FAKE_OPEN, NULL },
         { PAGED, 200, LIST("9", OBJECT("a", "3")), FAKE_WHOLE, NULL },
     };
 
@@ -416,7 +418,7 @@ static void test_a_list_that_fails_is_asked_for_again(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct fake_answer script[] = { cases[i].loss, list };
+        const struct fake_answer script[] = { cases[i].loss, ONE_LIST };
 
         begin(script, COUNT_OF(script));
         assert_int_equal(cases[i].wait, until_request(2));
@@ -468,7 +470,7 @@ static void test_a_page_that_fails_is_asked_for_again_or_the_list_is(
 static void test_a_relist_that_fails_at_once_leaves_the_version(void **state)
 {
     static const struct fake_answer script[] = {
-        list, { WATCH, 200, "", FAKE_OPEN, NULL },
+        ONE_LIST, { WATCH, 200, "", FAKE_OPEN, NULL },
         { PAGED, 500, STATUS(500), FAKE_WHOLE, NULL },
     };
 
