@@ -7,9 +7,10 @@ static struct fake_world w;
 
 #define WATCH "watch=1"
 #define PAGED "limit="
-static const struct fake_answer list5 = {
-    PAGED, 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL
-};
+#define LIST_5                                                                 \
+    {                                                                          \
+        PAGED, 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL              \
+    }
 
 static void begin(const struct fake_answer *script, size_t count)
 {
@@ -87,7 +88,7 @@ static void test_a_watch_that_lasted_is_followed_by_the_next_at_once(
     void **state)
 {
     static const struct fake_answer script[] = {
-        list5,
+        LIST_5,
         { "resourceVersion=5", 200, BOOKMARK("6"), FAKE_OPEN, NULL },
         { "resourceVersion=8", 200, "", FAKE_OPEN, NULL },
     };
@@ -111,7 +112,7 @@ static void test_a_watch_that_lasted_is_followed_by_the_next_at_once(
 static void test_a_watch_is_ended_when_the_server_does_not(void **state)
 {
     static const struct fake_answer script[] = {
-        list5,
+        LIST_5,
         { WATCH, 200, BOOKMARK("6"), FAKE_OPEN, NULL },
         { "resourceVersion=8", 200, "", FAKE_OPEN, NULL },
     };
@@ -137,7 +138,7 @@ static void test_a_watch_lasts_from_once_to_twice_the_configured_time(
     } cases[] = { { 0, "timeoutSeconds=300&" }, { 1, "timeoutSeconds=409&" },
                   { 0xFF, "timeoutSeconds=495&" } };
     static const struct fake_answer script[] = {
-        list5, { WATCH, 200, "", FAKE_OPEN, NULL },
+        LIST_5, { WATCH, 200, "", FAKE_OPEN, NULL },
     };
 
     (void)state;
@@ -167,7 +168,7 @@ static void test_a_short_watch_is_an_error(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct fake_answer script[] = {
-            list5, { WATCH, 200, cases[i].body, FAKE_OPEN, NULL },
+            LIST_5, { WATCH, 200, cases[i].body, FAKE_OPEN, NULL },
             { WATCH, 200, "", FAKE_OPEN, NULL },
         };
 
@@ -242,7 +243,7 @@ static void test_each_part_of_an_answer_has_its_deadline(void **state)
             cases[i].list != NULL
                 ? (struct fake_answer){ PAGED, 200, cases[i].list, FAKE_OPEN,
                                         NULL }
-                : list5,
+                : LIST_5,
             { WATCH, 200, cases[i].watch, FAKE_OPEN, NULL },
         };
 
@@ -259,7 +260,7 @@ static void test_each_part_of_an_answer_has_its_deadline(void **state)
 static void test_an_object_that_drips_has_its_limit(void **state)
 {
     static const struct fake_answer script[] = {
-        list5, { WATCH, 200, "{\"type\":\"ADDED\",\"object\":{\"x\":\"",
+        LIST_5, { WATCH, 200, "{\"type\":\"ADDED\",\"object\":{\"x\":\"",
                  FAKE_OPEN, NULL },
     };
 
@@ -285,7 +286,7 @@ static void test_an_object_that_drips_has_its_limit(void **state)
 static void test_deadlines_stand_still_while_nobody_reads(void **state)
 {
     static const struct fake_answer script[] = {
-        list5, { WATCH, 200, "", FAKE_OPEN, NULL },
+        LIST_5, { WATCH, 200, "", FAKE_OPEN, NULL },
     };
 
     (void)state;
@@ -490,7 +491,7 @@ static void test_an_informer_may_be_stopped_by_who_hears_of_an_error(
     void **state)
 {
     static const struct fake_answer script[] = {
-        list5, { WATCH, 200, EVENT("STRANGE", OBJECT("c", "6"))
+        LIST_5, { WATCH, 200, EVENT("STRANGE", OBJECT("c", "6"))
                  EVENT("ADDED", OBJECT("d", "7")), FAKE_OPEN, NULL },
     };
 
@@ -511,7 +512,7 @@ static void test_a_probe_with_a_long_answer_is_read_over(void **state)
 {
     static char body[32768];
     static const struct fake_answer script[] = {
-        list5, { WATCH, 200, "", FAKE_OPEN, NULL },
+        LIST_5, { WATCH, 200, "", FAKE_OPEN, NULL },
     };
     static const struct fake_answer probe = { "limit=1", 200, body,
                                               FAKE_WHOLE, NULL };
@@ -636,7 +637,7 @@ static void test_an_idle_watch_wakes_at_most_once_a_minute(void **state)
     unsigned polls = 0, arrivals = 0, minutes = 6 * 60;
 
     (void)state;
-    script[0] = list5;
+    script[0] = LIST_5;
     for (size_t i = 1; i < COUNT_OF(script); i++)
         script[i] = (struct fake_answer){ NULL, 200, BOOKMARK("5"), FAKE_OPEN,
                                           NULL };
