@@ -243,7 +243,7 @@ static void test_each_part_of_an_answer_has_its_deadline(void **state)
             cases[i].list != NULL
                 ? (struct fake_answer){ PAGED, 200, cases[i].list, FAKE_OPEN,
                                         NULL }
-                : LIST_5,
+                : (struct fake_answer)LIST_5,
             { WATCH, 200, cases[i].watch, FAKE_OPEN, NULL },
         };
 
@@ -637,7 +637,7 @@ static void test_an_idle_watch_wakes_at_most_once_a_minute(void **state)
     unsigned polls = 0, arrivals = 0, minutes = 6 * 60;
 
     (void)state;
-    script[0] = LIST_5;
+    script[0] = (struct fake_answer)LIST_5;
     for (size_t i = 1; i < COUNT_OF(script); i++)
         script[i] = (struct fake_answer){ NULL, 200, BOOKMARK("5"), FAKE_OPEN,
                                           NULL };
