@@ -166,6 +166,9 @@
 
 /* ---- features: 0 leaves one and its code out ---------------------------- */
 
+#ifndef CONFIG_KINF_METADATA
+#define CONFIG_KINF_METADATA 1 /* objects may be asked for without payload */
+#endif
 #ifndef CONFIG_KINF_STREAMING
 #define CONFIG_KINF_STREAMING 1 /* ask for a list as a stream of events */
 #endif

@@ -99,6 +99,7 @@ static void check_sizes(const struct kinf_informer_config *config)
     KINF_ASSERT(config->memory_size >= kinf_informer_bytes(z));
     KINF_ASSERT((uintptr_t)config->memory % 8 == 0);
     KINF_ASSERT(config->keep_count <= CONFIG_KINF_KEEP_PATHS);
+    KINF_ASSERT(CONFIG_KINF_METADATA || !config->metadata_only);
 }
 
 /* Gives every pool its place, empty. */

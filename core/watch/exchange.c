@@ -63,10 +63,9 @@ int kinf_exchange_next(struct kinf_exchange *x, uint32_t now_ms)
 
 void kinf_exchange_begin_object(struct kinf_exchange *x, uint32_t now_ms)
 {
-    go_on(x, now_ms);
     x->begun = false;
     x->in_object = true;
-    x->object_ms = now_ms;
+    x->object_ms = x->paused ? x->paused_ms : now_ms;
 }
 
 void kinf_exchange_pause(struct kinf_exchange *x, uint32_t now_ms)

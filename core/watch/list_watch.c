@@ -28,14 +28,19 @@ void kinf_list_watch_init(struct kinf_list_watch *lw,
 
 /* ---- the request -------------------------------------------------------- */
 
+#if CONFIG_KINF_STREAMING
+#define STREAM "&sendInitialEvents=%i"
+#else
+#define STREAM
+#endif
+
 /* "/api/v1" or "/apis/group/version", then as far as they are given
  * "/namespaces/namespace", "/plural" and "/name", then the parameters that have
  * a value. Values a to g are the configuration's, in its order. */
 static const char request_text[] = KINF_SESSION_GET(
     "/api%-s/%a/%b/namespaces/%E/%c/%O?limit=%l&continue=%K"
-    "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%w&resourceVersion=%V"
-    "&sendInitialEvents=%i&resourceVersionMatch=%m&labelSelector=%F"
-    "&fieldSelector=%G");
+    "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%w&resourceVersion=%V" STREAM
+    "&resourceVersionMatch=%m&labelSelector=%F&fieldSelector=%G");
 
 enum { CONFIG_SPANS = offsetof(struct kinf_informer_config, metadata_only) };
 _Static_assert(CONFIG_SPANS == ('g' - 'a' + 1) * sizeof(struct kinf_span),
@@ -55,7 +60,7 @@ static void set_watch(struct kinf_http_request *v, const struct kinf_request *q)
 {
     kinf_decimal(http_value(v, 'w'), q->timeout_seconds, v->number);
     *http_value(v, 'v') = q->version;
-    if (q->type == KINF_REQUEST_STREAM) {
+    if (CONFIG_KINF_STREAMING && q->type == KINF_REQUEST_STREAM) {
         *http_value(v, 'm') = KINF_SPAN("NotOlderThan");
         *http_value(v, 'i') = KINF_SPAN("true");
     }
@@ -66,6 +71,13 @@ static void set_get(struct kinf_http_request *v, const struct kinf_request *q)
     *http_value(v, 'e') = q->namespace_;
     *http_value(v, 'o') = q->name;
     http_value(v, 'f')->len = http_value(v, 'g')->len = 0;
+}
+
+/* Is metadata asked for, without the rest? */
+static bool is_metadata(const struct kinf_list_watch *lw)
+{
+    return CONFIG_KINF_METADATA && (lw->config->metadata_only ||
+                                    lw->request->type == KINF_REQUEST_PROBE);
 }
 
 static int send_request(struct kinf_list_watch *lw)
@@ -92,7 +104,7 @@ static int send_request(struct kinf_list_watch *lw)
         as.len -= sizeof("List") - 1;
         break;
     }
-    if (lw->config->metadata_only || q->type == KINF_REQUEST_PROBE)
+    if (is_metadata(lw))
         *http_value(v, 'y') = as;
     return kinf_session_start(lw->session, request_text);
 }
@@ -132,7 +144,7 @@ static void read_json(struct kinf_list_watch *lw, enum json_mode mode,
 
     kinf_json_stream_init(s, mode, sink, item);
     json_stream_keep(s, c->keep, c->keep_count);
-    if (!c->metadata_only && lw->request->type != KINF_REQUEST_PROBE)
+    if (!is_metadata(lw))
         s->kind = c->resource.kind;
 }
 

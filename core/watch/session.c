@@ -90,13 +90,14 @@ static void set_values(struct kinf_http_request *q, const struct kinf_config *c)
 
     host[0] = c->host;
     kinf_decimal(&host[1], c->port, q->port);
-    *http_value(q, 'p') = c->path_prefix;
-    *http_value(q, 'q') = c->user_agent;
+    memcpy(http_value(q, 'p'),
+           (const char *)c + offsetof(struct kinf_config, path_prefix),
+           2 * sizeof(struct kinf_span)); /* and the agent, q */
     if (c->user_agent.len == 0)
         *http_value(q, 'q') = KINF_SPAN("kinformer/" KINF_VERSION);
     if (http_value(q, 'x')->len == 0)
         *http_value(q, 'x') = KINF_SPAN("application/json");
-    if (http_value(q, 'y')->len > 0) {
+    if (CONFIG_KINF_METADATA && http_value(q, 'y')->len > 0) {
         *http_value(q, 'z') = KINF_SPAN("v1");
         *http_value(q, 'n') = *http_value(q, 'x');
     }
@@ -107,7 +108,7 @@ static void set_deadline(struct kinf_session *s, uint32_t ms)
     s->deadline_ms = s->k->now_ms + ms;
 }
 
-static void start_sending(struct kinf_session *s)
+KINF_APART static void start_sending(struct kinf_session *s)
 {
     s->state = SENDING;
     s->rest.len = s->body.len = 0;
@@ -269,6 +270,16 @@ static int receive(struct kinf_session *s)
     return got;
 }
 
+static void begin_answer(struct kinf_session *s)
+{
+    const struct kinf_http_response *r = &s->u.answer.response;
+
+    s->state = r->status == 200 && r->json ? BODY : WORDS;
+    s->refused = r->status == 401;
+    if (s->refused && s->ops->forget != NULL)
+        s->ops->forget(s->ctx);
+}
+
 static void end_answer(struct kinf_session *s)
 {
     if (s->u.answer.response.keep_alive && s->rest.len == 0)
@@ -293,25 +304,16 @@ static int step_receiving(struct kinf_session *s)
         kinf_http_response_feed(r, s->rest.ptr, s->rest.len, &used, &s->body);
     s->rest.ptr += used;
     s->rest.len -= used;
-    switch (event) {
-    case HTTP_HEAD:
-        s->state = r->status == 200 && r->json ? BODY : WORDS;
-        s->refused = r->status == 401;
-        if (s->refused && s->ops->forget != NULL)
-            s->ops->forget(s->ctx);
-        return SESSION_HEAD;
-    case HTTP_END:
+    if (event == HTTP_HEAD)
+        begin_answer(s);
+    else if (event == HTTP_END)
         end_answer(s);
-        return SESSION_END;
-    case HTTP_BODY:
-    case KINF_ERR_AGAIN: /* all consumed: receive more */
-        return KINF_OK;
-    default:
-        return event;
-    }
+    else if (event == HTTP_BODY || event == KINF_ERR_AGAIN)
+        return KINF_OK; /* there is body, or more to be received */
+    return event;
 }
 
-static int step(struct kinf_session *s)
+KINF_APART static int step(struct kinf_session *s)
 {
     switch (s->state) {
     case OPENING:

@@ -13,8 +13,13 @@
 
 #include "base/span.h"
 #include "kinformer.h"
+#include "wire/http_response.h"
 
-enum session_event { SESSION_HEAD = 1, SESSION_BODY, SESSION_END };
+enum session_event {
+    SESSION_HEAD = HTTP_HEAD, /* as the response tells it */
+    SESSION_BODY = HTTP_BODY,
+    SESSION_END = HTTP_END
+};
 
 /* KINF_OK: it is ours until released. KINF_ERR_AGAIN: in line. */
 int kinf_session_lease(struct kinf_session *s, struct kinf_lease *lease);
@@ -26,8 +31,12 @@ void kinf_session_release(struct kinf_session *s, struct kinf_lease *lease);
  * accepted: JSON, or what x says, or if there is a y metadata of this kind. */
 #define KINF_SESSION_GET(path)                                                 \
     "GET %-%p" path " HTTP/1.1\r\nHost: %-%t:%u[%r]:%s\r\nUser-Agent: %q"      \
-    "\r\nAccept: %x;as=%y;g=meta.k8s.io;v=%z,%n\r\nAuthorization: Bearer %!"   \
-    "\r\n\r\n%-"
+    "\r\nAccept: %x" KINF_AS_METADATA "\r\nAuthorization: Bearer %!\r\n\r\n%-"
+#if CONFIG_KINF_METADATA
+#define KINF_AS_METADATA ";as=%y;g=meta.k8s.io;v=%z,%n"
+#else
+#define KINF_AS_METADATA
+#endif
 
 /* Begins a request whose values, but for those, are set in u.request. Returns
  * KINF_OK or KINF_ERR_CREDENTIALS. */

@@ -35,7 +35,7 @@ enum http_state {
     DONE
 };
 
-static void begin_head(struct kinf_http_response *r)
+KINF_APART static void begin_head(struct kinf_http_response *r)
 {
     uint32_t bytes = r->header_bytes;
 
@@ -278,7 +278,7 @@ static int end_size(struct kinf_http_response *r)
 }
 
 /* A line is whole; what is held of it is in r->line. */
-static int end_line(struct kinf_http_response *r)
+KINF_APART static int end_line(struct kinf_http_response *r)
 {
     bool empty = r->line_len == 0;
     int err = KINF_OK;

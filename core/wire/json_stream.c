@@ -191,7 +191,7 @@ static uint32_t place(const struct kinf_json_stream *s)
 }
 
 /* Notes that a member may begin here. */
-static void set_mark(struct kinf_json_stream *s)
+KINF_APART static void set_mark(struct kinf_json_stream *s)
 {
     if (s->drop_depth > 0)
         return;
@@ -528,7 +528,7 @@ static void tell_item(struct kinf_json_stream *s)
     s->told = JSON_ITEM;
 }
 
-static void tell_end(struct kinf_json_stream *s)
+KINF_APART static void tell_end(struct kinf_json_stream *s)
 {
     s->state = NOTHING;
     s->told = JSON_END;
@@ -677,7 +677,7 @@ static void begin_object(struct kinf_json_stream *s)
 
 /* A value begins with a token, which is not used yet. Returns false when its
  * time has not come. */
-static bool begin_value(struct kinf_json_stream *s, unsigned token)
+KINF_APART static bool begin_value(struct kinf_json_stream *s, unsigned token)
 {
     unsigned field = s->field;
 
