@@ -66,7 +66,7 @@ INC_tests_port  := $(INC_linux)
 $(foreach f,unit-gcc unit-clang,$(call c_tests,$(f),sim,$(O)/$(f)/libcore.a))
 
 # tests/faults, too: the port's calls fail one after the other.
-$(foreach f,unit-gcc unit-clang,$(call c_tests,$(f),faults,$(O)/$(f)/libcore.a))
+$(foreach f,$(UNIT_FLAVOURS),$(call c_tests,$(f),faults,$(O)/$(f)/libcore.a))
 
 # All other folders of suites in C.
 HOST_FOLDERS := $(filter-out unit sim faults size,$(patsubst tests/%/,%, \

@@ -303,7 +303,8 @@ void kinf_receive_fetched(struct kinf_informer *inf)
     check_item(&x->item);
     if (entry == NONE || s->entries[entry].gone || x->item.broken != KINF_OK)
         return;
-    if (r->listing || s->entries[entry].generation != s->generation)
+    if (r->listing ||
+        (inf->relisting && s->entries[entry].generation != s->generation))
         return; /* a list may be finding out that it is gone */
     kinf_store_view(s, s->entries[entry].newest, &held);
     if (held.reason == KINF_WHOLE || !same_state(&held, &x->item))

@@ -508,6 +508,41 @@ static void test_a_list_of_many_that_fails_is_asked_for_again(void **state)
     fake_end_world(&w);
 }
 
+/* The list had begun, and so every key was one that it had not shown. */
+static void test_after_a_list_that_failed_a_fetch_counts(void **state)
+{
+    static const struct fake_answer script[] = {
+        { NULL, 200, body, FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+        { NULL, 500, STATUS(500), FAKE_WHOLE, NULL },
+        { WATCH, 200, "", FAKE_OPEN, NULL },
+    };
+    static char whole[2048];
+    static const struct fake_answer fetch[] = { { "/n", 200, whole, FAKE_WHOLE,
+                                                  NULL } };
+    const int last = CONFIG_KINF_FETCH_MAX + 1;
+    char gone[256];
+
+    (void)state;
+    begin_many(script, COUNT_OF(script));
+    snprintf(whole, sizeof(whole),
+             "{\"metadata\":{\"name\":\"n%d\",\"uid\":\"u%d\","
+             "\"resourceVersion\":\"%d\"},\"x\":\"%s\"}",
+             last, last, last, F400 F400 F400 F400);
+    FAKE_PLAY(&w.second, fetch);
+    for (int i = 1; i < last; i++) {
+        snprintf(gone, sizeof(gone),
+                 "{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":"
+                 "\"n%d\",\"uid\":\"u%d\",\"resourceVersion\":\"%d\"}}}",
+                 i, i, 60 + i);
+        fake_push(&w.server, gone);
+    }
+    fake_run(&w, 1000);
+    assert_int_equal(1, w.second.requests);
+    assert_int_equal(0, fake_status(&w).truncated);
+    fake_end_world(&w);
+}
+
 /* ---- lists that are wanted ---------------------------------------------- */
 
 static void test_a_key_that_found_no_place_is_repaired_by_a_list(void **state)
@@ -598,6 +633,7 @@ int main(void)
         cmocka_unit_test(test_hours_of_silence_are_doubted_once_one_can_ask),
         cmocka_unit_test(test_many_that_had_no_room_come_by_one_list),
         cmocka_unit_test(test_a_list_of_many_that_fails_is_asked_for_again),
+        cmocka_unit_test(test_after_a_list_that_failed_a_fetch_counts),
         cmocka_unit_test(
             test_a_key_that_found_no_place_is_repaired_by_a_list),
         cmocka_unit_test(
