@@ -225,7 +225,8 @@ static int end_status_line(struct kinf_http_response *r)
     char *status = r->line + sizeof(version) - 1;
     uint32_t number;
 
-    if (strncmp(r->line, version, sizeof(version) - 1) != 0)
+    if (r->line_len < sizeof(version) - 1 ||
+        memcmp(r->line, version, sizeof(version) - 1) != 0)
         return KINF_ERR_HTTP_VERSION;
     if (r->line_len < sizeof(version) + 2 ||
         (status[3] != ' ' && status[3] != '\0'))

@@ -852,7 +852,7 @@ static const char *skip_words(const char *at, const char *end)
             EACH(0x80);
         if (w == 0)
             continue;
-#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#if defined(__x86_64__) || defined(__aarch64__) /* one instruction there */
         at += (unsigned)__builtin_ctzll(w) / 8;
 #endif
         break;
