@@ -38,7 +38,8 @@ $(call c_tests,unit-tls13,port,$(addprefix $(O)/unit-tls13/, \
 
 # port/lwip on lwIP for the host, comfortable and lean, with a peer inside the
 # test; and with lwIP in a thread of its own, on port/freertos, lwIP's layer for
-# FreeRTOS and the stand-in for its kernel. Neither core nor TLS is linked.
+# FreeRTOS and the stand-in for its kernel, once with core in its task. Without
+# TLS.
 INC_tests_port += $(INC_lwip)
 LWIP_CONTRIB   := $(LWIP_DIR)/contrib/ports/freertos
 LWIP_TESTED    := -DLWIP_NO_UNISTD_H=0 \
@@ -68,7 +69,8 @@ endef
 $(eval $(call lwip_test_rules,unit-lwip,test_lwip))
 $(eval $(call lwip_test_rules,unit-lean,test_lwip))
 $(eval $(call lwip_test_rules,unit-thread,test_lwip_thread, \
-    port/freertos/platform.c tests/freertos/standin.c lwip-freertos.c))
+    port/freertos/platform.c port/freertos/task.c tests/freertos/standin.c \
+    lwip-freertos.c $(CORE_SRC)))
 $(O)/unit-thread/obj/lwip-freertos.o: $(LWIP_CONTRIB)/sys_arch.c \
     $(O)/unit-thread/.flags
 	$(call compile_theirs,unit-thread,-Icore/include $(INC_lwip))

@@ -49,6 +49,12 @@ void simpeer_command(const char *line, uint32_t now_ms);
 /* Is it done? Then answer gets "ok ..." or "error ...". */
 bool simpeer_done(char *answer, size_t size);
 
+/* For a test that speaks HTTP: from here on what comes in is not checked, and
+ * what goes out is what simpeer_say is given, on the newest connection. */
+void simpeer_talk(void);
+void simpeer_say(const char *text, uint32_t now_ms);
+extern unsigned simpeer_heard; /* empty lines, each the end of a request */
+
 /* Initial sequence numbers and source ports it has seen, in turn. */
 extern uint32_t simpeer_isn[64];
 extern uint16_t simpeer_from[64];

@@ -247,6 +247,152 @@ static long resources(void)
     return held;
 }
 
+/* ---- all of it: core in port/freertos' task over lwIP's thread ---------- */
+
+#define OBJECT(name, version)                                                  \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"n\","                \
+    "\"uid\":\"u-" name "\",\"resourceVersion\":\"" version "\"}}"
+#define ITEM                                                                   \
+    "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":["                    \
+    OBJECT("a", "4") "]}"
+
+static struct kinf k;
+static struct kinf_session session;
+static struct kinf_informer informer;
+static struct kinf_listener listener;
+static struct kinf_freertos rtos;
+static uint64_t memory[(KINF_INFORMER_BYTES_DEFAULT + 7) / 8];
+static char io[CONFIG_KINF_IO_BYTES];
+static StackType_t stack[1024];
+static _Atomic unsigned adds, rounds, ended;
+
+static int on_add(void *ctx, const struct kinf_object *object, bool initial)
+{
+    (void)ctx;
+    (void)object;
+    (void)initial;
+    adds++;
+    return KINF_OK;
+}
+
+static int on_other(void *ctx, const struct kinf_object *was,
+                    const struct kinf_object *object)
+{
+    (void)ctx;
+    (void)was;
+    (void)object;
+    return KINF_OK;
+}
+
+static int on_delete(void *ctx, const struct kinf_object *was, bool unknown)
+{
+    (void)ctx;
+    (void)was;
+    (void)unknown;
+    return KINF_OK;
+}
+
+static uint32_t on_round(void *ctx)
+{
+    (void)ctx;
+    rounds++;
+    return UINT32_MAX;
+}
+
+static void on_ended(void *ctx)
+{
+    (void)ctx;
+    ended++;
+}
+
+/* Waits for the n-th request and answers it. */
+static void answer(unsigned n, const char *text)
+{
+    bool said = false;
+
+    while (!said) {
+        pthread_mutex_lock(&world);
+        said = simpeer_heard >= n;
+        if (said)
+            simpeer_say(text, (uint32_t)real_ms());
+        pthread_mutex_unlock(&world);
+        usleep(200);
+    }
+}
+
+static void chunk(const char *body)
+{
+    char text[600];
+
+    snprintf(text, sizeof(text), "%zx\r\n%s\r\n", strlen(body), body);
+    answer(0, text);
+}
+
+static void start_informer(struct rig *rig)
+{
+    static const struct kinf_event_handler handler = {
+        .on_add = on_add, .on_update = on_other, .on_delete = on_delete,
+        .on_truncated = on_other
+    };
+    static struct kinf_config config = { .platform = &kinf_freertos_platform };
+    static const struct kinf_informer_config configmaps = {
+        .resource = KINF_RESOURCE_CONFIGMAPS, .sizes = KINF_SIZES_DEFAULT,
+        .streaming = KINF_STREAM_NEVER, .memory = memory,
+        .memory_size = sizeof(memory), .session = &session
+    };
+    static const struct kinf_freertos_config task = {
+        .k = &k, .stack = stack, .stack_words = 1024, .round = on_round,
+        .ended = on_ended
+    };
+
+    config.host = rig->host;
+    config.port = rig->number;
+    kinf_init(&k, &config);
+    kinf_session_init(&session, &k, rig->ops, rig->ctx, io, sizeof(io));
+    kinf_informer_init(&informer, &k, &configmaps);
+    kinf_listener_add(&informer, &listener, &handler, NULL, KINF_EVERY, 0);
+    kinf_start(&k);
+    kinf_lwip_notify(&tcp, kinf_freertos_notify, &rtos);
+    kinf_freertos_start(&rtos, &task);
+}
+
+static void an_informer_sleeps_in_its_task_until_lwip_tells(struct rig *rig)
+{
+    char list[600];
+    unsigned before;
+
+    simpeer_talk();
+    start_informer(rig);
+    snprintf(list, sizeof(list),
+             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+             "Content-Length: %zu\r\n\r\n%s", strlen(ITEM), ITEM);
+    answer(1, list);
+    answer(2, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+              "Transfer-Encoding: chunked\r\n\r\n");
+    while (adds < 1)
+        usleep(200);
+    rig_pass(rig, 100);
+    before = rounds;
+    rig_pass(rig, 300); /* nothing comes: nothing is done */
+    REQUIRE(rounds - before <= 2, "%u rounds while nothing came",
+            rounds - before);
+    for (unsigned i = 0; i < 5; i++) {
+        chunk("{\"type\":\"ADDED\",\"object\":" OBJECT("b", "6") "}\n");
+        chunk("{\"type\":\"DELETED\",\"object\":" OBJECT("b", "7") "}\n");
+        while (adds < 2 + i)
+            usleep(200);
+    }
+    kinf_freertos_stop(&rtos);
+    while (ended == 0)
+        usleep(200);
+    REQUIRE(kinf_stopped(&k), "ended, and not stopped");
+}
+
+static const struct check checks[] = {
+    { "an_informer_sleeps_in_its_task_until_lwip_tells",
+      an_informer_sleeps_in_its_task_until_lwip_tells, 0 },
+};
+
 int main(void)
 {
     const struct port port = {
@@ -264,5 +410,6 @@ int main(void)
     };
 
     checks_run(&port, conformance, conformance_count);
+    checks_run(&port, checks, 1);
     return checks_end();
 }
