@@ -754,7 +754,9 @@ static void step(struct dice *d)
         step_listener(dice_byte(d));
         break;
     case 21:
-        look(0, dice_byte(d) & 1 ? "a=b" : "");
+        byte = dice_byte(d);
+        if (!informers[0].stopped)
+            look(0, byte & 1 ? "a=b" : "");
         break;
     case 22:
         talked->piece = 1 + dice_byte(d);
