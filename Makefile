@@ -6,6 +6,7 @@
 #   make test-long            what takes real minutes
 #   make record-streams       tests/streams anew, from a real server
 #   make unit T=test_ring     unit tests alone
+#   make test-long            what takes real minutes
 #   make fuzz                 SECONDS=60 for each fuzzer; FUZZ="path" picks
 #   make port-test PORT=lwip  a port through the conformance suite
 #   make freertos             port/freertos for FREERTOS_DIR's kernel

@@ -96,10 +96,4 @@ stack_bound: deps-board
 	@$(PYTHON) boards/stack.py $(FIRMWARE) $(FIRMWARE:.elf=.map) \
 	    boards/calls --cross $(CROSS) --path --report $(REPORT)
 
-debug:
-	@.ci/deps.sh debug
-	$(MAKE_AGAIN) $(FIRMWARE)
-	@echo 'start it with: make BOARD=$(BOARD) run QEMU_MORE="-S -gdb tcp:127.0.0.1:1234"'
-	gdb-multiarch -ex 'target remote 127.0.0.1:1234' $(FIRMWARE)
-
-.PHONY: size stack_bound debug
+.PHONY: size stack_bound

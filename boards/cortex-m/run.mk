@@ -9,11 +9,19 @@ KEY     ?= ecdsa
 # arm or riscv: which emulator and which objcopy.
 PROCESSOR ?= arm
 
+RUN = $(PYTHON) boards/cortex-m/run.py --firmware $(FIRMWARE) \
+    --processor $(PROCESSOR) --machine $(MACHINE) --nic $(NIC) \
+    --changes $(CHANGES) --key $(KEY) --apiserver $(APISERVER_BIN) \
+    --kload $(KLOAD)
+
 run: deps-run
 	$(MAKE_AGAIN) apiserver $(FIRMWARE)
-	@$(PYTHON) boards/cortex-m/run.py --firmware $(FIRMWARE) \
-	    --processor $(PROCESSOR) --machine $(MACHINE) --nic $(NIC) \
-	    --changes $(CHANGES) --key $(KEY) \
-	    --apiserver $(APISERVER_BIN) --kload $(KLOAD) -- $(QEMU_MORE)
+	@$(RUN) -- $(QEMU_MORE)
 
-.PHONY: run
+# GDB_MORE="-batch -ex 'break main' -ex continue" and the like.
+debug: deps-run
+	@.ci/deps.sh debug
+	$(MAKE_AGAIN) apiserver $(FIRMWARE)
+	@$(RUN) --debugger "gdb-multiarch $(GDB_MORE)" -- $(QEMU_MORE)
+
+.PHONY: run debug

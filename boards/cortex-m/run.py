@@ -9,6 +9,8 @@ firmware's. tests/boards uses page(), flash() and qemu(), too.
 import argparse
 import json
 import os
+import shlex
+import signal
 import struct
 import subprocess
 import sys
@@ -70,8 +72,12 @@ def main():
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--key", default="ecdsa")
     parser.add_argument("--timeout", type=int, default=120)
+    parser.add_argument("--debugger", help="and its words: attached before "
+                        "the first instruction, ends the run")
     parser.add_argument("more", nargs="*")
     options = parser.parse_args()
+    if options.debugger:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     with tempfile.TemporaryDirectory(prefix="kinformer-board-") as folder:
         server = subprocess.Popen(
             [options.apiserver, "--dir", folder, "--key", options.key],
@@ -82,6 +88,16 @@ def main():
         finally:
             server.stdin.close()
             server.wait(15)
+
+
+def debug(words, folder, image, board):
+    """The debugger has the terminal; when it ends, so does the board."""
+    while not os.path.exists(folder + "/gdb"):
+        time.sleep(0.05)
+    name, *more = shlex.split(words)
+    subprocess.run([name, "-ex", f"target remote {folder}/gdb", *more, image],
+                   check=False)
+    board.kill()
 
 
 def run(options, folder, ready):
@@ -99,12 +115,20 @@ def run(options, folder, ready):
           page(ready["port"], read("token-admin").decode().strip(),
                read("ca.der"), options.changes), image, objcopy)
     load("fill", "-n", SPACE, "--count", str(FILLED), "--bytes", "1100")
+    more = list(options.more)
+    if options.debugger:
+        more += ["-S", "-gdb", f"unix:{folder}/gdb,server=on,wait=off"]
+    # In a session of its own: Ctrl-C is the debugger's.
     board = subprocess.Popen(
-        qemu(options.machine, options.nic, image, options.more,
-             system=system),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        qemu(options.machine, options.nic, image, more, system=system),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        start_new_session=options.debugger is not None)
     timer = threading.Timer(options.timeout, board.kill)
-    timer.start()
+    if options.debugger:
+        threading.Thread(target=debug, daemon=True, args=(
+            options.debugger, folder, image, board)).start()
+    else:
+        timer.start()
     synced = threading.Event()
 
     def change():
@@ -132,7 +156,7 @@ def run(options, folder, ready):
     timer.cancel()
     synced.set()
     changer.join(10)
-    return code
+    return 0 if options.debugger else code
 
 
 if __name__ == "__main__":
