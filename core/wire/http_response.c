@@ -264,7 +264,7 @@ static int end_head(struct kinf_http_response *r)
     return HTTP_HEAD;
 }
 
-/* RFC 9112 7.1: hexadecimal digits, then perhaps an extension, which is ignored.
+/* RFC 9112 7.1: hexadecimal digits, then perhaps an extension that is ignored.
  * Both must fit what is held of a line. */
 static int end_size(struct kinf_http_response *r)
 {

@@ -109,6 +109,7 @@ _Static_assert(ROLES <= 16, "roles are stacked in four bits");
  * state is to have one text. */
 #define NEVER (BIT(F_DROPPED) | BIT(F_KIND) | BIT(F_API_VERSION))
 
+#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration\0"
 #if CONFIG_KINF_STREAMING
 #define STREAM_END "k8s.io/initial-events-end\0"
 #else
@@ -140,7 +141,7 @@ static const struct {
                  { F_NAME, F_NAMESPACE, F_UID, F_VERSION, R_ANNOTATIONS,
                    F_DROPPED },
                  0 },
-    [R_ANNOTATIONS] = { "kubectl.kubernetes.io/last-applied-configuration\0" STREAM_END,
+    [R_ANNOTATIONS] = { LAST_APPLIED STREAM_END,
                         { F_DROPPED, F_INITIAL_END },
                         0 },
     [R_DETAILS] = { "retryAfterSeconds\0causes\0", { F_RETRY, R_CAUSES }, 0 },
