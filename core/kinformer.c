@@ -7,6 +7,7 @@
 #define KINF_FILE 30
 #include "base/assert.h"
 #include "base/deadline.h"
+#include "base/feature.h"
 #include "informer/controller.h"
 #include "informer/processor.h"
 #include "informer/shared_informer.h"
@@ -69,6 +70,7 @@ bool kinf_synced(struct kinf *k, struct kinf_informer **missing)
 
 void kinf_stop(struct kinf *k)
 {
+    KINF_ASSERT(CONFIG_KINF_STOP);
     for (struct kinf_informer *i = k->informers; i != NULL; i = i->next)
         kinf_informer_stop(i);
     k->stopping = true;
@@ -99,6 +101,7 @@ size_t kinf_waits(const struct kinf *k, struct kinf_wait *out, size_t max)
 
 void kinf_reload(struct kinf *k, void (*closed)(void *ctx), void *ctx)
 {
+    KINF_ASSERT(CONFIG_KINF_RELOAD);
     k->closed = closed;
     k->closed_ctx = ctx;
     k->reloading = true;
@@ -134,8 +137,10 @@ static bool step_informer(struct kinf_informer *inf)
 
     more |= kinf_processor_deliver(inf, events) == events;
     more |= kinf_controller_apply(inf, events, entries);
-    more |= kinf_processor_cursors(inf, entries);
-    more |= kinf_index_build(&inf->store, entries);
+    if (PROCESSOR_WALKS)
+        more |= kinf_processor_cursors(inf, entries);
+    if (CONFIG_KINF_INDEXES)
+        more |= kinf_index_build(&inf->store, entries);
     received = kinf_reflector_step(inf, events);
     if (kinf_controller_in_flight(inf)) {
         more |= kinf_controller_apply(inf, events, entries);
@@ -158,9 +163,9 @@ static uint32_t poll_informer(struct kinf_informer *inf)
 {
     bool more = false;
 
-    if (inf->started && !inf->stopping)
+    if (inf->started && !is_stopping(inf))
         more = step_informer(inf);
-    if (inf->stopping) {
+    if (is_stopping(inf)) {
         kinf_informer_end(inf);
         return 0;
     }
@@ -173,7 +178,7 @@ static uint32_t poll_session(struct kinf_session *s)
 {
     if (s->get_step != NULL)
         s->get_step(s);
-    if (s->k->stopping && s->owner == NULL)
+    if (CONFIG_KINF_STOP && s->k->stopping && s->owner == NULL)
         kinf_session_close(s);
     return kinf_session_wait(s);
 }
@@ -195,7 +200,7 @@ uint32_t kinf_poll(struct kinf *k)
     }
     for (struct kinf_session *s = k->sessions; s != NULL; s = s->next)
         sleep = earlier_ms(sleep, poll_session(s));
-    if (k->reloading)
+    if (is_reloading(k))
         step_reload(k);
     k->polling = false;
     return k->woken ? 0 : sleep;

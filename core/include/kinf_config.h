@@ -172,6 +172,33 @@
 #ifndef CONFIG_KINF_STREAMING
 #define CONFIG_KINF_STREAMING 1 /* ask for a list as a stream of events */
 #endif
+#ifndef CONFIG_KINF_LATEST_MODE
+#define CONFIG_KINF_LATEST_MODE 1 /* handlers in mode "latest" */
+#endif
+#ifndef CONFIG_KINF_INDEXES
+#define CONFIG_KINF_INDEXES 1 /* by namespace, by functions */
+#endif
+#ifndef CONFIG_KINF_LATE
+#define CONFIG_KINF_LATE 1 /* handlers added after the start */
+#endif
+#ifndef CONFIG_KINF_RESYNC
+#define CONFIG_KINF_RESYNC 1 /* handlers with a resync period */
+#endif
+#ifndef CONFIG_KINF_STOP
+#define CONFIG_KINF_STOP 1 /* stop informers, remove handlers */
+#endif
+#ifndef CONFIG_KINF_TURNS
+#define CONFIG_KINF_TURNS 1 /* informers share a session by turns */
+#endif
+#ifndef CONFIG_KINF_RELOAD
+#define CONFIG_KINF_RELOAD 1 /* new trust anchors at run time */
+#endif
+#ifndef CONFIG_KINF_VERIFY
+#define CONFIG_KINF_VERIFY 1 /* a list that verifies, by time */
+#endif
+#ifndef CONFIG_KINF_SOURCE
+#define CONFIG_KINF_SOURCE 1 /* a source of the user's own */
+#endif
 
 /* ---- other -------------------------------------------------------------- */
 

@@ -143,19 +143,19 @@ struct kinf_store {
     uint32_t index_at;
 };
 
+/* The first are those of enum kinf_event. */
 enum kinf_delta_type {
+    KINF_DELTA_REPLACED, /* an item of a list, or of a GET */
     KINF_DELTA_ADDED,
     KINF_DELTA_UPDATED,
     KINF_DELTA_DELETED,
-    KINF_DELTA_REPLACED, /* an item of a list, or of a GET */
-    KINF_DELTA_SWEEP,    /* after the last item of a list */
-    KINF_DELTA_BOOKMARK
+    KINF_DELTA_BOOKMARK,
+    KINF_DELTA_SWEEP,   /* after a list: keys it did not stamp are gone */
+    KINF_DELTA_LIST_END /* the same, but not every key could be read */
 };
 struct kinf_delta {
     uint8_t type;
-    bool complete;  /* SWEEP: every key of the list was read */
-    bool fetched;   /* REPLACED by a GET: does not move the version */
-    uint16_t generation; /* SWEEP: keys stamped otherwise are gone */
+    uint16_t generation; /* of the last list when it came */
     kinf_idx entry, record;
     struct kinf_version version;
 };
@@ -264,7 +264,8 @@ struct kinf_list_watch {
 /* One request of a reflector and how far its answer is. */
 struct kinf_exchange {
     uint8_t state;
-    bool asked, running; /* request is filled; the source was asked */
+    bool aside;          /* single requests, beside list and watch */
+    bool running;        /* the source was asked */
     bool opened;         /* its head was 200 */
     bool begun;          /* an object was announced and has no sink yet */
     bool in_object, paused, had_event;
@@ -272,6 +273,7 @@ struct kinf_exchange {
     uint32_t event_ms;  /* last whole item, event or bookmark */
     uint32_t object_ms; /* the object began */
     uint32_t paused_ms; /* nobody reads since */
+    struct kinf_backoff backoff;
     const struct kinf_list_watch_ops *ops;
     void *ctx;
     struct kinf_sink sink;
@@ -282,39 +284,33 @@ struct kinf_exchange {
 /* Here and below small fields come first: a processor of the Thumb kind
  * reaches the first bytes of a struct by its shortest instructions. */
 struct kinf_reflector {
-    uint8_t state;
-    uint8_t receiving; /* who is in the middle of an object */
     bool listing;      /* between a list's first request and its end */
     bool want_list;    /* repair or verification */
-    bool can_resume;   /* version may be watched from */
     bool from_latest;  /* the next list asks for the most recent */
-    bool verifying, probing, doubt;
-    bool shared;       /* single requests use the watch's session */
-    bool degraded;
-    bool no_watch, denied;
+    bool verifying;
+    bool gone_before, doubt;
     uint8_t silent;
-    bool gone_before;
+    bool can_resume;   /* version may be watched from */
+    bool probing, degraded;
+    bool shared;       /* single requests use the watch's session */
+    bool no_watch, auth_tried, denied;
     bool list_incomplete, incomplete;
-    bool auth_tried, contacted, stream_off;
+    bool contacted, stream_off;
     uint8_t cut_streams;
     bool awake;        /* points in time are set */
     uint16_t page_len;
-    kinf_idx fetching; /* entry that is fetched */
-    uint32_t retry_at_ms;   /* WAIT */
-    uint32_t repair_at_ms, probe_at_ms, stream_at_ms, verify_at_ms;
-    uint32_t aside_at_ms;
+    uint32_t at_ms[6];      /* points in time, see parts.h */
     uint32_t asked_ms;      /* how long the watch was asked to last */
     uint32_t contact_ms;    /* last whole event, bookmark or answer */
     uint32_t page_limit;
     uint32_t missed;        /* keys of this list that found no entry */
     uint32_t full_keys, full_bytes; /* held when the last of them came */
     uint32_t fetch_at;      /* next entry to look at */
-    struct kinf_backoff backoff, aside_backoff;
+    const struct kinf_exchange *receiving; /* who is within an object */
     struct kinf_exchange main, aside; /* list or watch; single requests */
     struct kinf_version version;      /* received last: where a watch resumes */
     struct kinf_version list_version; /* of the list being read */
     struct kinf_version broken_at;    /* framing was lost after this one */
-    struct kinf_version asked_version;
     char key[320];                         /* of the entry being fetched */
     char page[CONFIG_KINF_CONTINUE_BYTES]; /* token of the next page */
 };

@@ -14,7 +14,12 @@
  * The caller owns every byte: structs and memory passed to an init function are
  * kept until the informer is stopped, and nothing is allocated, ever. KB and MB
  * are 1,024 and 1,048,576 bytes; times are milliseconds unless a name says
- * otherwise. */
+ * otherwise.
+ *
+ * Features that a small firmware can do without are switches of Kconfig
+ * (kinf_config.h: CONFIG_KINF_STREAMING and those after it). What asks for a
+ * feature that was left out, a call or a field that is not zero, stops at an
+ * assertion; streaming lists alone are then simply not asked for. */
 #ifndef KINFORMER_H
 #define KINFORMER_H
 
@@ -426,7 +431,8 @@ typedef int (*kinf_index_func)(const struct kinf_object *object, unsigned n,
 
 /* ---- requests of a reflector (the user's own source answers them too) --- */
 
-/* What a reflector asks of its source. Spans are good until close. */
+/* What a reflector asks of its source. Spans are good until the answer's first
+ * object, or close. */
 enum kinf_request_type {
     KINF_REQUEST_LIST,
     KINF_REQUEST_WATCH,

@@ -4,6 +4,7 @@
 #include "controller.h"
 
 #include "base/assert.h"
+#include "base/feature.h"
 #include "processor.h"
 #include "store/delta_fifo.h"
 #include "store/store.h"
@@ -44,8 +45,6 @@ static bool sweep(struct kinf_informer *inf, const struct kinf_delta *d,
 {
     struct kinf_store *s = &inf->store;
 
-    if (!d->complete)
-        return true;
     for (; *entries > 0 && inf->sweep_at < s->entry_pool.high; --*entries) {
         kinf_idx at = (kinf_idx)inf->sweep_at++;
         struct kinf_entry *e = &s->entries[at];
@@ -79,7 +78,7 @@ static bool apply(struct kinf_informer *inf, struct kinf_delta *d,
     const struct kinf_store *s = &inf->store;
     kinf_idx current = NONE;
 
-    if (d->type < KINF_DELTA_SWEEP)
+    if (d->entry != NONE)
         current = s->entries[d->entry].current;
     switch ((enum kinf_delta_type)d->type) {
     case KINF_DELTA_BOOKMARK:
@@ -88,6 +87,9 @@ static bool apply(struct kinf_informer *inf, struct kinf_delta *d,
         inf->sweeping = true;
         if (!sweep(inf, d, entries))
             return false;
+        end_list(inf);
+        return true;
+    case KINF_DELTA_LIST_END:
         end_list(inf);
         return true;
     case KINF_DELTA_DELETED:
@@ -120,7 +122,7 @@ bool kinf_controller_apply(struct kinf_informer *inf, uint32_t budget,
             return true;
         if (!apply(inf, d, &entries))
             continue;
-        if (!d->fetched && d->version.len > 0)
+        if (d->version.len > 0)
             inf->stored = d->version;
         kinf_fifo_pop(&inf->fifo, &inf->store);
     }
@@ -133,7 +135,7 @@ void kinf_controller_mark(struct kinf_informer *inf)
 {
     struct kinf_listener *l = inf->processor.listeners;
 
-    while (l != NULL && (l->removed || !inf->marking ||
+    while (l != NULL && (is_removed(l) || !inf->marking ||
                          (int32_t)(l->popped - l->mark) >= 0))
         l = l->next;
     if (l != NULL)

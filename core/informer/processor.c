@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/deadline.h"
+#include "base/feature.h"
 #include "store/delta_fifo.h"
 #include "store/store.h"
 
@@ -19,11 +20,6 @@ enum {
     REPLACED = 4, /* shown, and deleted since */
     NEEDED = PENDING | SHOWN /* the entry must stay */
 };
-
-static bool is_latest(const struct kinf_listener *l)
-{
-    return l->mode == KINF_LATEST;
-}
 
 /* The slot of the n-th pending notification. Not by their numbers: these wrap,
  * which is a leap in a ring whose size is no power of two. */
@@ -49,7 +45,7 @@ static uint32_t pending(const struct kinf_listener *l)
 static bool has_room(const struct kinf_processor *p,
                      const struct kinf_listener *l)
 {
-    return is_latest(l) || l->removed || pending(l) < p->ring;
+    return is_latest(l) || is_removed(l) || pending(l) < p->ring;
 }
 
 bool kinf_processor_room(const struct kinf_informer *inf)
@@ -127,9 +123,10 @@ void kinf_processor_notify(struct kinf_informer *inf, kinf_idx entry,
 {
     for (struct kinf_listener *l = inf->processor.listeners; l != NULL;
          l = l->next) {
-        bool ahead = l->cursor_kind == CURSOR_LATE && entry >= l->cursor;
+        bool ahead = CONFIG_KINF_LATE && l->cursor_kind == CURSOR_LATE &&
+                     entry >= l->cursor;
 
-        if (l->removed || ahead)
+        if (is_removed(l) || ahead)
             continue;
         note(inf, l, entry, step);
         l->turn = false;
@@ -242,7 +239,7 @@ static bool deliver_latest(struct kinf_informer *inf, struct kinf_listener *l)
 static bool may_call(const struct kinf_informer *inf,
                      const struct kinf_listener *l)
 {
-    if (l->removed || inf->stopping || pending(l) == 0)
+    if (is_removed(l) || is_stopping(inf) || pending(l) == 0)
         return false;
     return !l->stuck ||
            (l->timed && deadline_passed(l->retry_at_ms, inf->k->now_ms));
@@ -287,7 +284,7 @@ static bool may_show(const struct kinf_informer *inf,
 static bool show_at_cursor(struct kinf_informer *inf, struct kinf_listener *l)
 {
     struct kinf_entry *e = &inf->store.entries[l->cursor];
-    bool late = l->cursor_kind == CURSOR_LATE;
+    bool late = CONFIG_KINF_LATE && l->cursor_kind == CURSOR_LATE;
     struct kinf_slot step = { late ? NONE : e->current, e->current,
                               late ? KINF_NOTE_INITIAL : 0 };
 
@@ -332,11 +329,12 @@ static void unlink_listener(struct kinf_processor *p, struct kinf_listener *l)
 
 static void due_cursor(struct kinf_informer *inf, struct kinf_listener *l)
 {
-    if (l->removed && l->cursor_kind != CURSOR_REAP) {
+    if (is_removed(l) && l->cursor_kind != CURSOR_REAP) {
         l->cursor_kind = CURSOR_REAP;
         l->cursor = 0;
     }
-    if (l->cursor_kind != CURSOR_NONE || l->resync_ms == 0 || !l->synced ||
+    if (!CONFIG_KINF_RESYNC || l->cursor_kind != CURSOR_NONE ||
+        l->resync_ms == 0 || !l->synced ||
         !deadline_passed(l->resync_at_ms, inf->k->now_ms))
         return;
     l->cursor_kind = CURSOR_RESYNC;
@@ -347,8 +345,8 @@ static void due_cursor(struct kinf_informer *inf, struct kinf_listener *l)
 
 static void due_synced(struct kinf_informer *inf, struct kinf_listener *l)
 {
-    if (l->synced || l->removed || !inf->synced ||
-        l->cursor_kind == CURSOR_LATE)
+    if (l->synced || is_removed(l) || !inf->synced ||
+        (CONFIG_KINF_LATE && l->cursor_kind == CURSOR_LATE))
         return;
     if (!l->marked) { /* all adds are in line now: note how long it is */
         l->marked = true;
@@ -357,7 +355,8 @@ static void due_synced(struct kinf_informer *inf, struct kinf_listener *l)
     if ((int32_t)(l->popped - l->sync_mark) < 0)
         return;
     l->synced = true;
-    l->resync_at_ms = inf->k->now_ms + l->resync_ms;
+    if (CONFIG_KINF_RESYNC)
+        l->resync_at_ms = inf->k->now_ms + l->resync_ms;
 }
 
 /* Walks one cursor. Returns whether it has more to do at once. */
@@ -365,7 +364,7 @@ static bool walk(struct kinf_informer *inf, struct kinf_listener *l,
                  uint32_t *budget)
 {
     uint32_t end = inf->store.entry_pool.high;
-    bool reaps = l->cursor_kind == CURSOR_REAP;
+    bool reaps = CONFIG_KINF_STOP && l->cursor_kind == CURSOR_REAP;
 
     if (l->cursor_kind == CURSOR_NONE)
         return false;
@@ -412,12 +411,13 @@ uint32_t kinf_processor_wait(const struct kinf_informer *inf)
 
     for (const struct kinf_listener *l = inf->processor.listeners; l != NULL;
          l = l->next) {
-        if (l->removed || (pending(l) > 0 && !l->stuck) ||
-            (l->cursor_kind != CURSOR_NONE && may_show(inf, l)))
+        if (is_removed(l) || (pending(l) > 0 && !l->stuck) ||
+            (PROCESSOR_WALKS && l->cursor_kind != CURSOR_NONE &&
+             may_show(inf, l)))
             return 0;
         if (l->stuck && l->timed)
             wait = earlier_ms(wait, deadline_left(l->retry_at_ms, now));
-        if (l->resync_ms > 0 && l->synced && l->cursor_kind == CURSOR_NONE)
+        if (CONFIG_KINF_RESYNC && l->resync_ms > 0 && l->synced && l->cursor_kind == CURSOR_NONE)
             wait = earlier_ms(wait, deadline_left(l->resync_at_ms, now));
     }
     return wait;
@@ -451,7 +451,10 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
 
     KINF_ASSERT(handler->on_add != NULL && handler->on_update != NULL);
     KINF_ASSERT(handler->on_delete != NULL && handler->on_truncated != NULL);
-    if (inf->stopping || inf->stopped)
+    KINF_ASSERT(CONFIG_KINF_LATE || !inf->started);
+    KINF_ASSERT(CONFIG_KINF_RESYNC || resync_ms == 0);
+    KINF_ASSERT(CONFIG_KINF_LATEST_MODE || mode == KINF_EVERY);
+    if (CONFIG_KINF_STOP && (inf->stopping || inf->stopped))
         return KINF_ERR_STOPPED;
     if (place >= p->places[mode])
         return KINF_ERR_FULL;
@@ -462,8 +465,9 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
             KINF_ASSERT(o != l); /* until kinf_listener_gone */
     *l = (struct kinf_listener){
         .inf = inf, .handler = handler, .ctx = ctx, .mode = (uint8_t)mode,
-        .place = place, .cursor_kind = CURSOR_LATE, .resync_ms = resync_ms,
-        .first = mode == KINF_LATEST ? NONE : 0, .last = NONE
+        .place = place, .resync_ms = resync_ms,
+        .cursor_kind = CONFIG_KINF_LATE ? CURSOR_LATE : CURSOR_NONE,
+        .first = CONFIG_KINF_LATEST_MODE && mode == KINF_LATEST ? NONE : 0, .last = NONE
     };
     p->used[mode] |= 1u << place;
     while (*end != NULL)
@@ -475,6 +479,7 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
 
 void kinf_listener_remove(struct kinf_listener *l)
 {
+    KINF_ASSERT(CONFIG_KINF_STOP);
     if (l->inf == NULL)
         return;
     l->removed = true;

@@ -28,6 +28,10 @@ void kinf_processor_notify(struct kinf_informer *inf, kinf_idx entry,
 /* Calls handlers, at most budget times. Returns how often it did. */
 uint32_t kinf_processor_deliver(struct kinf_informer *inf, uint32_t budget);
 
+/* Does anything walk the entries by a cursor? */
+#define PROCESSOR_WALKS                                                        \
+    (CONFIG_KINF_LATE || CONFIG_KINF_RESYNC || CONFIG_KINF_STOP)
+
 /* Moves cursors of late listeners and resyncs, and clears what removed ones
  * left; looks at about budget entries. Returns whether it should be called
  * again at once. */

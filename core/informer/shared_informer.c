@@ -2,7 +2,7 @@
 /* shared_informer.c - an informer's life: storage, start, status, stop. */
 #define KINF_FILE 12
 #include "base/assert.h"
-#include "base/deadline.h"
+#include "base/feature.h"
 #include "base/pool.h"
 #include "base/span.h"
 #include "processor.h"
@@ -57,6 +57,19 @@ static void clear(kinf_idx *array, uint32_t count)
     memset(array, 0xFF, count * sizeof(*array)); /* KINF_NONE everywhere */
 }
 
+static void carve_indexes(struct kinf_store *s, uint32_t postings, char **at)
+{
+    s->postings = carve(at, postings * sizeof(*s->postings));
+    s->heads = carve(at, postings * sizeof(*s->heads));
+    s->tails = carve(at, postings * sizeof(*s->tails));
+    carve_pool(&s->posting_pool, at, postings);
+    clear(s->heads, postings);
+    clear(s->tails, postings);
+    s->index_whole = true;
+    for (int i = 0; i < CONFIG_KINF_CURSORS; i++)
+        s->cursors[i].posting = (kinf_idx)KINF_NONE;
+}
+
 static void carve_store(struct kinf_store *s, const struct kinf_sizes *z,
                         char **at)
 {
@@ -66,22 +79,15 @@ static void carve_store(struct kinf_store *s, const struct kinf_sizes *z,
     s->entries = carve(at, z->objects * sizeof(*s->entries));
     s->records = carve(at, records * sizeof(*s->records));
     s->buckets = carve(at, z->objects * sizeof(*s->buckets));
-    s->postings = carve(at, z->postings * sizeof(*s->postings));
-    s->heads = carve(at, z->postings * sizeof(*s->heads));
-    s->tails = carve(at, z->postings * sizeof(*s->tails));
     carve_pool(&s->entry_pool, at, z->objects);
     carve_pool(&s->record_pool, at, records);
-    carve_pool(&s->posting_pool, at, z->postings);
     clear(s->buckets, z->objects);
-    clear(s->heads, z->postings);
-    clear(s->tails, z->postings);
     s->arena_bytes = z->arena_bytes & ~3u;
     s->object_bytes = z->object_bytes;
     s->lowest = UINT32_MAX;
     s->keep_gone = z->latest > 0;
-    s->index_whole = true;
-    for (int i = 0; i < CONFIG_KINF_CURSORS; i++)
-        s->cursors[i].posting = (kinf_idx)KINF_NONE;
+    if (CONFIG_KINF_INDEXES)
+        carve_indexes(s, z->postings, at);
 }
 
 static void check_sizes(const struct kinf_informer_config *config)
@@ -98,6 +104,10 @@ static void check_sizes(const struct kinf_informer_config *config)
     KINF_ASSERT(z->every == 0 || z->ring > 0);
     KINF_ASSERT(config->memory_size >= kinf_informer_bytes(z));
     KINF_ASSERT((uintptr_t)config->memory % 8 == 0);
+    KINF_ASSERT(CONFIG_KINF_LATEST_MODE || z->latest == 0);
+    KINF_ASSERT(CONFIG_KINF_INDEXES || z->postings == 0);
+    KINF_ASSERT(CONFIG_KINF_SOURCE || config->source == NULL);
+    KINF_ASSERT(CONFIG_KINF_VERIFY || config->verify_ms == 0);
     KINF_ASSERT(config->keep_count <= CONFIG_KINF_KEEP_PATHS);
     KINF_ASSERT(CONFIG_KINF_METADATA || !config->metadata_only);
 }
@@ -122,11 +132,11 @@ static void lay_out(struct kinf_informer *inf)
         .ring = z->ring, .objects = z->objects,
         .places = { (uint8_t)z->every, (uint8_t)z->latest }
     };
-    if (z->latest > 0)
+    if (CONFIG_KINF_LATEST_MODE && z->latest > 0)
         memset(inf->processor.links, 0,
                (size_t)z->latest * z->objects * sizeof(struct kinf_link));
     inf->store.arena = at;
-    if (z->postings > 0)
+    if (CONFIG_KINF_INDEXES && z->postings > 0)
         (void)kinf_index_add(&inf->store, "namespace", kinf_namespace_index);
 }
 
@@ -148,7 +158,7 @@ void kinf_informer_init(struct kinf_informer *inf, struct kinf *k,
 
 void kinf_informer_start(struct kinf_informer *inf)
 {
-    if (inf->started || inf->stopping)
+    if (inf->started || is_stopping(inf))
         return;
     inf->started = true;
     kinf_wake(inf->k);
@@ -156,6 +166,7 @@ void kinf_informer_start(struct kinf_informer *inf)
 
 void kinf_informer_stop(struct kinf_informer *inf)
 {
+    KINF_ASSERT(CONFIG_KINF_STOP);
     inf->stopping = true;
     kinf_wake(inf->k);
 }
@@ -197,7 +208,7 @@ int kinf_informer_index(struct kinf_informer *inf, const char *name,
                         kinf_index_func func)
 {
     KINF_ASSERT(kinf_index_by_name(&inf->store, name) < 0);
-    KINF_ASSERT(inf->config->sizes.postings > 0);
+    KINF_ASSERT(CONFIG_KINF_INDEXES && inf->config->sizes.postings > 0);
     kinf_wake(inf->k);
     return kinf_index_add(&inf->store, name, func);
 }

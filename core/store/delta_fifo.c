@@ -16,18 +16,14 @@ struct kinf_delta *kinf_fifo_first(struct kinf_delta_fifo *f)
 }
 
 struct kinf_delta *kinf_fifo_push(struct kinf_delta_fifo *f,
-                                  struct kinf_store *s,
-                                  enum kinf_delta_type type, kinf_idx entry,
-                                  kinf_idx record,
-                                  const struct kinf_version *version)
+                                  struct kinf_store *s, kinf_idx entry,
+                                  kinf_idx record)
 {
     struct kinf_delta *d = &f->slots[f->tail % f->size];
 
     KINF_ASSERT(!fifo_full(f));
-    *d = (struct kinf_delta){
-        .type = (uint8_t)type, .entry = entry, .record = record,
-        .version = *version
-    };
+    d->entry = entry;
+    d->record = record;
     if (entry != KINF_NONE)
         s->entries[entry].queued++;
     kinf_store_ref(s, record);

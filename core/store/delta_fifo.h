@@ -26,10 +26,8 @@ struct kinf_delta *kinf_fifo_first(struct kinf_delta_fifo *f);
 /* Appends a delta of entry and record (either may be none), counted in both.
  * The FIFO must not be full. Returns it, to be completed. */
 struct kinf_delta *kinf_fifo_push(struct kinf_delta_fifo *f,
-                                  struct kinf_store *s,
-                                  enum kinf_delta_type type, kinf_idx entry,
-                                  kinf_idx record,
-                                  const struct kinf_version *version);
+                                  struct kinf_store *s, kinf_idx entry,
+                                  kinf_idx record);
 
 /* Drops the oldest. */
 void kinf_fifo_pop(struct kinf_delta_fifo *f, struct kinf_store *s);

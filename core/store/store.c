@@ -98,7 +98,8 @@ static uint32_t entry_cost(const struct kinf_store *s,
     const struct kinf_record *r;
     uint32_t identity;
 
-    if (e->newest == KINF_NONE || (e->gone && !s->keep_gone))
+    if (e->newest == KINF_NONE ||
+        (e->gone && !(CONFIG_KINF_LATEST_MODE && s->keep_gone)))
         return 0;
     r = &s->records[e->newest];
     identity = identity_cost((size_t)r->len[KINF_NAME] +
@@ -193,7 +194,7 @@ void kinf_store_unref(struct kinf_store *s, kinf_idx record)
     if (r->refs == 0) {
         kinf_arena_free(s, record);
         kinf_pool_give(&s->record_pool, record);
-    } else if (r->refs == 1 && r->shrink &&
+    } else if (CONFIG_KINF_LATEST_MODE && r->refs == 1 && r->shrink &&
                s->entries[r->entry].newest == record) {
         shrink(s, record);
     }
@@ -252,7 +253,7 @@ void kinf_store_settle(struct kinf_store *s, kinf_idx entry)
 
     if (e->current != KINF_NONE || e->queued > 0)
         return;
-    if (e->shown == 0) {
+    if (!CONFIG_KINF_LATEST_MODE || e->shown == 0) {
         give_entry(s, entry);
         return;
     }
@@ -403,7 +404,8 @@ void kinf_store_apply(struct kinf_store *s, kinf_idx entry, kinf_idx record)
 
     kinf_store_ref(s, record);
     e->current = record;
-    kinf_index_update(s, entry);
+    if (CONFIG_KINF_INDEXES)
+        kinf_index_update(s, entry);
     kinf_store_unref(s, old);
 }
 

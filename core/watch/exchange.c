@@ -80,5 +80,5 @@ void kinf_exchange_close(struct kinf_exchange *x)
 {
     if (x->running)
         x->ops->close(x->ctx);
-    x->running = x->asked = x->begun = x->in_object = x->paused = false;
+    x->running = x->begun = x->in_object = x->paused = false;
 }

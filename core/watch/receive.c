@@ -69,40 +69,43 @@ void kinf_reflector_contact(struct kinf_informer *inf)
 
 /* ---- the FIFO ----------------------------------------------------------- */
 
-static struct kinf_delta *push(struct kinf_informer *inf,
-                               enum kinf_delta_type type, kinf_idx entry,
-                               kinf_idx record,
-                               const struct kinf_version *version)
+/* Queues a delta. The version goes with it: all that was received before is
+ * queued already. */
+static void push(struct kinf_informer *inf, enum kinf_delta_type type,
+                 kinf_idx entry, kinf_idx record)
 {
-    return kinf_fifo_push(&inf->fifo, &inf->store, type, entry, record,
-                          version);
+    struct kinf_delta *d = kinf_fifo_push(&inf->fifo, &inf->store, entry,
+                                          record);
+
+    d->type = (uint8_t)type;
+    d->generation = inf->store.generation;
+    d->version = inf->reflector.version;
 }
 
 /* Is there a place for what comes, so that it can be read? */
-int kinf_receive_room(struct kinf_informer *inf, struct kinf_exchange *x,
-                      int who)
+int kinf_receive_room(struct kinf_informer *inf, struct kinf_exchange *x)
 {
     struct kinf_reflector *r = &inf->reflector;
     bool keep = x->request.type != KINF_REQUEST_PROBE &&
                 (x->item.event <= KINF_EVENT_MODIFIED ||
                  x->item.event == KINF_EVENT_UNKNOWN);
 
-    if (r->receiving != NOBODY ||
+    if (r->receiving != NULL ||
         (fifo_full(&inf->fifo) && x->request.type != KINF_REQUEST_PROBE))
         return KINF_ERR_AGAIN;
     x->sink = (struct kinf_sink){ .ptr = NULL };
     if (keep && kinf_store_reserve(&inf->store, in_flight(inf), &x->sink) !=
                     KINF_OK)
         return KINF_ERR_AGAIN;
-    r->receiving = (uint8_t)who;
+    r->receiving = x;
     return KINF_OK;
 }
 
-void kinf_receive_end(struct kinf_informer *inf, int who)
+void kinf_receive_end(struct kinf_informer *inf, const struct kinf_exchange *x)
 {
-    if (inf->reflector.receiving != who)
+    if (inf->reflector.receiving != x)
         return;
-    inf->reflector.receiving = NOBODY;
+    inf->reflector.receiving = NULL;
     store_release(&inf->store);
 }
 
@@ -111,180 +114,163 @@ void kinf_receive_end(struct kinf_informer *inf, int who)
 /* Cuts what we cannot hold. */
 static void check_item(struct kinf_item *item)
 {
+    bool cut = false;
+
+    if (item->uid.len > 36) { /* a UUID */
+        item->uid.len = 0;
+        cut = true;
+    }
+    if (item->version.len > KINF_VERSION_MAX) {
+        item->version.len = 0;
+        cut = true;
+    }
+    if (item->broken == KINF_OK && cut)
+        item->broken = KINF_ERR_UNREADABLE;
     if (item->broken != KINF_ERR_NO_IDENTITY &&
         (item->name.len > 255 || item->namespace_.len > 255)) {
         item->broken = KINF_ERR_NO_IDENTITY;
         item->key_too_long = true;
     }
-    if (item->uid.len > 36) { /* a UUID */
-        item->uid.len = 0;
-        item->broken = item->broken != 0 ? item->broken : KINF_ERR_UNREADABLE;
-    }
-    if (item->version.len > KINF_VERSION_MAX) {
-        item->version.len = 0;
-        item->broken = item->broken != 0 ? item->broken : KINF_ERR_UNREADABLE;
-    }
 }
-
-static const enum kinf_delta_type delta_of[] = {
-    [KINF_EVENT_LISTED] = KINF_DELTA_REPLACED,
-    [KINF_EVENT_ADDED] = KINF_DELTA_ADDED,
-    [KINF_EVENT_MODIFIED] = KINF_DELTA_UPDATED,
-    [KINF_EVENT_DELETED] = KINF_DELTA_DELETED,
-    [KINF_EVENT_BOOKMARK] = KINF_DELTA_BOOKMARK
-};
 
 /* A key found no place. The cache must shrink before it can. */
 static void note_full(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
 
+    r->missed++;
     r->degraded = true;
     r->full_keys = inf->store.entry_pool.used;
     r->full_bytes = inf->store.settled;
 }
 
-/* Of an event there is nothing to keep but that it came. */
-static void pass(struct kinf_informer *inf, const struct kinf_version *version)
+/* Takes in an object that lives. Returns what is to be told of it. */
+static int take_object(struct kinf_informer *inf, struct kinf_exchange *x,
+                       kinf_idx *record)
 {
-    if (version->len > 0)
-        push(inf, KINF_DELTA_BOOKMARK, NONE, NONE, version);
-}
+    int err = x->item.broken;
 
-/* Takes in an object that lives. version is none while a list is read. */
-static void take_object(struct kinf_informer *inf, struct kinf_exchange *x,
-                        const struct kinf_version *version)
-{
-    struct kinf_reflector *r = &inf->reflector;
-    kinf_idx record;
-
-    if (x->item.broken == KINF_ERR_UNREADABLE)
-        tell_object(inf, KINF_ERR_UNREADABLE, &x->item);
-    switch (kinf_store_receive(&inf->store, &x->item, &x->sink, &record)) {
+    switch (kinf_store_receive(&inf->store, &x->item, &x->sink, record)) {
     case STORE_TAKEN:
-        inf->counters.mended += r->verifying ? 1 : 0;
-        push(inf, delta_of[x->item.event],
-             inf->store.records[record].entry, record, version);
-        if (inf->store.records[record].reason == KINF_REASON_TOO_BIG)
-            tell_object(inf, KINF_ERR_TOO_BIG, &x->item);
-        else if (inf->store.records[record].reason == KINF_REASON_NO_ROOM)
-            tell_object(inf, KINF_ERR_FULL, &x->item);
-        return;
+        if (is_verifying(&inf->reflector))
+            inf->counters.mended++;
+        if (inf->store.records[*record].reason == KINF_REASON_TOO_BIG)
+            err = KINF_ERR_TOO_BIG;
+        if (inf->store.records[*record].reason == KINF_REASON_NO_ROOM)
+            err = KINF_ERR_FULL;
+        return err;
     case STORE_SAME:
         inf->counters.unchanged++;
-        break;
+        return err;
     default:
-        r->missed++;
         note_full(inf);
-        tell_object(inf, KINF_ERR_DEGRADED, &x->item);
-        break;
+        return KINF_ERR_DEGRADED;
     }
-    pass(inf, version);
-}
-
-static void take_delete(struct kinf_informer *inf, struct kinf_exchange *x,
-                        const struct kinf_version *version)
-{
-    kinf_idx entry = kinf_store_receive_delete(&inf->store, &x->item);
-
-    if (entry != NONE)
-        push(inf, KINF_DELTA_DELETED, entry, NONE, version);
-    else
-        pass(inf, version);
 }
 
 /* The list is whole. What its marker finds unseen is gone. */
 void kinf_receive_list_end(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
-    struct kinf_delta *d = push(inf, KINF_DELTA_SWEEP, NONE, NONE,
-                                &r->list_version);
 
-    d->complete = !r->list_incomplete;
-    d->generation = inf->store.generation;
     r->version = r->list_version;
     r->can_resume = r->version.len > 0;
     r->incomplete = r->list_incomplete;
     r->degraded = r->missed > 0;
-    r->listing = r->want_list = r->from_latest = false;
-    inf->store.by_bytes = r->verifying = r->doubt = false;
+    r->listing = r->want_list = r->from_latest = r->verifying = false;
+    r->doubt = false;
     r->silent = 0;
-    if (inf->config->verify_ms > 0)
-        r->verify_at_ms = now_of(inf) + inf->config->verify_ms;
+    inf->store.by_bytes = false;
+    if (CONFIG_KINF_VERIFY)
+        r->at_ms[AT_VERIFY] = now_of(inf) + inf->config->verify_ms;
+    push(inf, r->incomplete ? KINF_DELTA_LIST_END : KINF_DELTA_SWEEP, NONE,
+         NONE);
     kinf_reflector_contact(inf);
 }
 
-/* An item without a readable key: the list it belongs to proves no absence, and
- * after such an event the cache may hold what has changed or is gone: a list is
- * wanted, which may be whole. */
-static void skip_item(struct kinf_informer *inf, struct kinf_exchange *x,
-                      const struct kinf_version *version)
+/* Takes in an object or a deletion: entry gets what it is about, or none.
+ * Returns what is to be told of it. */
+static int take(struct kinf_informer *inf, struct kinf_exchange *x,
+                kinf_idx *entry, kinf_idx *record)
+{
+    struct kinf_reflector *r = &inf->reflector;
+    int err;
+
+    if (r->listing)
+        r->can_resume = false;
+    if (x->item.broken == KINF_ERR_NO_IDENTITY) {
+        /* The list it belongs to proves no absence, and after such an event
+         * the cache may hold what has changed or is gone: a list is wanted,
+         * which may be whole. */
+        if (!x->item.key_too_long) {
+            r->list_incomplete = r->listing;
+            r->incomplete |= !r->listing;
+        }
+        return KINF_ERR_NO_IDENTITY;
+    }
+    if (x->item.event == KINF_EVENT_DELETED) {
+        *entry = kinf_store_receive_delete(&inf->store, &x->item);
+        return KINF_OK;
+    }
+    err = take_object(inf, x, record);
+    if (*record != NONE)
+        *entry = inf->store.records[*record].entry;
+    return err;
+}
+
+/* An event of a watch: the server is there, and our version is its own. */
+static void note_event(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
 
-    if (!x->item.key_too_long) {
-        r->list_incomplete = r->listing;
-        r->incomplete |= !r->listing;
-    }
-    tell_object(inf, KINF_ERR_NO_IDENTITY, &x->item);
-    pass(inf, version);
+    kinf_reflector_contact(inf);
+    r->gone_before = r->doubt = false;
+    r->silent = 0;
+    r->broken_at.len = 0;
 }
 
-static bool ends_stream(const struct kinf_reflector *r,
-                        const struct kinf_item *item)
+/* The first bookmark of a streaming list is its end. */
+static int end_stream(struct kinf_informer *inf, const struct kinf_item *item)
 {
-    return r->listing && is_stream(r) && item->initial_end;
+    struct kinf_reflector *r = &inf->reflector;
+
+    if (!is_stream(r) || !item->initial_end)
+        return KINF_ERR_NO_STREAM;
+    kinf_receive_set_version(&r->list_version, item->version);
+    kinf_receive_list_end(inf);
+    note_event(inf);
+    return KINF_OK;
 }
 
-/* Takes in a whole item or event. Returns KINF_OK or why the request ends. */
 int kinf_receive_item(struct kinf_informer *inf, struct kinf_exchange *x)
 {
     struct kinf_reflector *r = &inf->reflector;
     struct kinf_item *item = &x->item;
-    struct kinf_version version = { .len = 0 };
+    kinf_idx entry = NONE, record = NONE;
+    int told = KINF_OK;
 
     check_item(item);
     if (item->event == KINF_EVENT_ERROR)
         return kinf_status_error(item->http_status, item->version_ahead);
-    if (!r->listing)
-        kinf_receive_set_version(&version, item->version);
-    if (r->listing && item->event <= KINF_EVENT_DELETED)
-        r->can_resume = false;
-    switch (item->event) {
-    case KINF_EVENT_LISTED:
-    case KINF_EVENT_ADDED:
-    case KINF_EVENT_MODIFIED:
-        if (item->broken == KINF_ERR_NO_IDENTITY)
-            skip_item(inf, x, &version);
-        else
-            take_object(inf, x, &version);
-        break;
-    case KINF_EVENT_DELETED:
-        if (item->broken == KINF_ERR_NO_IDENTITY)
-            skip_item(inf, x, &version);
-        else
-            take_delete(inf, x, &version);
-        break;
-    case KINF_EVENT_BOOKMARK:
+    if (item->event == KINF_EVENT_BOOKMARK) {
         inf->counters.bookmarks++;
-        if (ends_stream(r, item)) {
-            kinf_receive_set_version(&r->list_version, item->version);
-            kinf_receive_list_end(inf);
-        } else if (r->listing) {
-            return KINF_ERR_NO_STREAM;
-        } else {
-            pass(inf, &version);
-        }
-        break;
-    case KINF_EVENT_UNKNOWN:
-    case KINF_EVENT_ERROR:
-    default:
+        if (CONFIG_KINF_STREAMING && r->listing)
+            return end_stream(inf, item);
+    } else if (item->event > KINF_EVENT_DELETED) {
         kinf_reflector_tell(inf, KINF_ERR_EVENT, item, NULL);
-        pass(inf, &version); /* without an object no place was asked for */
-        break;
+    } else {
+        told = take(inf, x, &entry, &record);
     }
-    if (version.len > 0)
-        r->version = version;
+    if (told != KINF_OK)
+        tell_object(inf, told, item);
+    if (!r->listing && item->version.len > 0)
+        kinf_receive_set_version(&r->version, item->version);
+    if (entry != NONE)
+        push(inf, (enum kinf_delta_type)item->event, entry, record);
+    else if (!r->listing && item->version.len > 0)
+        push(inf, KINF_DELTA_BOOKMARK, NONE, NONE);
+    if (!r->listing)
+        note_event(inf);
     return KINF_OK;
 }
 
@@ -297,7 +283,6 @@ void kinf_receive_fetched(struct kinf_informer *inf)
     const struct kinf_store *s = &inf->store;
     kinf_idx entry = kinf_store_find(s, item_texts(&x->item));
     struct kinf_object held;
-    struct kinf_version none = { .len = 0 };
     kinf_idx record;
 
     check_item(&x->item);
@@ -312,5 +297,5 @@ void kinf_receive_fetched(struct kinf_informer *inf)
     if (kinf_store_receive(&inf->store, &x->item, &x->sink, &record) !=
         STORE_TAKEN)
         return;
-    push(inf, KINF_DELTA_REPLACED, entry, record, &none)->fetched = true;
+    push(inf, KINF_DELTA_REPLACED, entry, record);
 }

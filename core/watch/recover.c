@@ -12,20 +12,15 @@ static bool same_version(const struct kinf_version *a,
     return span_equal(version_span(a), version_span(b));
 }
 
-void kinf_recover_wait(struct kinf_informer *inf, uint32_t wait_ms)
-{
-    inf->reflector.state = WAIT;
-    inf->reflector.retry_at_ms = now_of(inf) + wait_ms;
-}
-
 static uint32_t random_below(const struct kinf_informer *inf, uint32_t end)
 {
     return kinf_reflector_random(inf) % end;
 }
 
-static uint32_t backoff_wait(struct kinf_informer *inf)
+uint32_t kinf_recover_backoff(struct kinf_informer *inf,
+                              struct kinf_exchange *x)
 {
-    return backoff_next(&inf->reflector.backoff, kinf_reflector_random(inf));
+    return backoff_next(&x->backoff, kinf_reflector_random(inf));
 }
 
 /* How long the connection lasted decides where the backoff begins. */
@@ -36,7 +31,7 @@ static bool had_lasted(struct kinf_informer *inf)
                                         CONFIG_KINF_BACKOFF_CAP_MS;
 
     if (lasted)
-        backoff_reset(&r->backoff);
+        backoff_reset(&r->main.backoff);
     return lasted;
 }
 
@@ -53,7 +48,7 @@ static uint32_t after_gone(struct kinf_informer *inf)
     r->from_latest = r->listing ? r->page_len == 0 || r->from_latest : before;
     r->listing = false;
     r->page_len = 0;
-    return before ? backoff_wait(inf) : 0;
+    return before ? kinf_recover_backoff(inf, &r->main) : 0;
 }
 
 static void no_stream(struct kinf_informer *inf)
@@ -61,7 +56,7 @@ static void no_stream(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
 
     r->stream_off = true;
-    r->stream_at_ms = now_of(inf) + CONFIG_KINF_STREAM_RETRY_MS;
+    r->at_ms[AT_STREAM] = now_of(inf) + CONFIG_KINF_STREAM_RETRY_MS;
     r->cut_streams = 0;
 }
 
@@ -100,7 +95,7 @@ static void after_page(struct kinf_informer *inf, int err)
         (err == KINF_ERR_CUT || err == KINF_ERR_CLOSED) && r->page_limit > 1)
         r->page_limit /= 2;
     if (r->can_resume) {
-        r->listing = r->want_list = r->verifying = false;
+        r->listing = r->want_list = r->from_latest = r->verifying = false;
         inf->relisting = inf->store.by_bytes = false;
         inf->store.freed = true; /* what it was to fetch is looked for again */
     } else if (r->page_len == 0 || err == KINF_ERR_JSON ||
@@ -160,8 +155,8 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
                random_below(inf, CONFIG_KINF_DENIED_MS / 4);
     }
     wait = lasted ? random_below(inf, spread_ms > 0 ? spread_ms : 1000)
-                  : backoff_wait(inf);
-    return retry_ms > wait ? retry_ms : wait;
+                  : kinf_recover_backoff(inf, &r->main);
+    return later_ms(retry_ms, wait);
 }
 
 /* Watches that end, however they end, and showed nothing: three in a row are
@@ -173,8 +168,8 @@ void kinf_recover_note_silence(struct kinf_reflector *r)
         r->silent++;
 }
 
-void kinf_recover(struct kinf_informer *inf, int err)
+uint32_t kinf_recover(struct kinf_informer *inf, int err)
 {
     kinf_recover_note_silence(&inf->reflector);
-    kinf_recover_wait(inf, wait_after(inf, err));
+    return wait_after(inf, err);
 }

@@ -12,8 +12,6 @@
 #include "store/arena.h"
 #include "store/store.h"
 
-#define NONE ((kinf_idx)KINF_NONE)
-
 uint32_t kinf_reflector_random(const struct kinf_informer *inf)
 {
     const struct kinf_platform *p = inf->k->config->platform;
@@ -26,9 +24,8 @@ uint32_t kinf_reflector_random(const struct kinf_informer *inf)
 /* Is our watch one of several that take turns on one connection? */
 static bool by_turns(const struct kinf_informer *inf)
 {
-    const struct kinf_session *s = inf->config->session;
-
-    return inf->config->source == NULL && s->users > 1;
+    return CONFIG_KINF_TURNS && !has_source(inf) &&
+           inf->config->session->users > 1;
 }
 
 bool kinf_reflector_whole(const struct kinf_informer *inf)
@@ -38,16 +35,38 @@ bool kinf_reflector_whole(const struct kinf_informer *inf)
     return inf->synced && !r->degraded && !r->incomplete;
 }
 
+struct kinf_request *kinf_reflector_prepare(struct kinf_exchange *x,
+                                            enum kinf_request_type type)
+{
+    x->request = (struct kinf_request){ .type = type };
+    x->state = ASK;
+    return &x->request;
+}
+
+void kinf_reflector_finish(struct kinf_informer *inf, struct kinf_exchange *x,
+                           uint32_t wait_ms)
+{
+    struct kinf_reflector *r = &inf->reflector;
+
+    kinf_receive_end(inf, x);
+    kinf_exchange_close(x);
+    if (x->aside)
+        r->probing = false;
+    x->state = WAIT;
+    r->at_ms[x->aside] = now_of(inf) + wait_ms;
+}
+
 /* ---- what to ask -------------------------------------------------------- */
 
 static bool stream_wanted(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
 
-    if (inf->config->streaming == KINF_STREAM_NEVER || by_turns(inf) ||
+    if (!CONFIG_KINF_STREAMING ||
+        inf->config->streaming == KINF_STREAM_NEVER || by_turns(inf) ||
         r->no_watch || inf->store.by_bytes || r->page_len > 0)
         return false;
-    return !r->stream_off || deadline_passed(r->stream_at_ms, now_of(inf));
+    return !r->stream_off || kinf_reflector_left(inf, r->at_ms[AT_STREAM]) == 0;
 }
 
 static uint32_t watch_seconds(const struct kinf_informer *inf)
@@ -82,8 +101,8 @@ static int begin_list(struct kinf_informer *inf)
 static int choose(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
-    struct kinf_request *q = &r->main.request;
     bool list = r->want_list || !r->can_resume;
+    struct kinf_request *q;
     uint32_t seconds;
 
     KINF_ASSERT(list || !r->listing);
@@ -93,18 +112,18 @@ static int choose(struct kinf_informer *inf)
         if (err != KINF_OK)
             return err;
     }
-    *q = (struct kinf_request){ .type = KINF_REQUEST_WATCH };
-    if (list)
-        q->type = stream_wanted(inf) ? KINF_REQUEST_STREAM : KINF_REQUEST_LIST;
-    if (!list || !r->from_latest) {
-        r->asked_version = r->version;
-        q->version = version_span(&r->asked_version);
-    }
-    if (q->type == KINF_REQUEST_LIST) {
-        q->limit = r->page_limit;
-        q->not_older_than = q->version.len > 0;
-        q->continue_ = span_of(r->page, r->page_len);
-        return KINF_OK;
+    q = kinf_reflector_prepare(&r->main, KINF_REQUEST_WATCH);
+    if (!list || !r->from_latest)
+        q->version = version_span(&r->version);
+    if (list) {
+        q->type = KINF_REQUEST_STREAM;
+        if (!stream_wanted(inf)) {
+            q->type = KINF_REQUEST_LIST;
+            q->limit = r->page_limit;
+            q->not_older_than = q->version.len > 0;
+            q->continue_ = span_of(r->page, r->page_len);
+            return KINF_OK;
+        }
     }
     seconds = watch_seconds(inf);
     r->asked_ms = seconds * 1000;
@@ -135,7 +154,6 @@ static int end_page(struct kinf_informer *inf)
     r->page_len = (uint16_t)item->continue_.len;
     if (r->page_len > 0)
         memcpy(r->page, item->continue_.ptr, r->page_len);
-    r->state = r->page_len > 0 ? ASK : MARK;
     return KINF_OK;
 }
 
@@ -145,153 +163,151 @@ static int end_watch(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     uint32_t lasted = now_of(inf) - r->main.opened_ms;
 
-    if (r->listing)
+    if (CONFIG_KINF_STREAMING && r->listing)
         return KINF_ERR_NO_STREAM;
     kinf_recover_note_silence(r);
     if ((lasted < 1000 && !r->main.had_event) ||
         lasted + 30000 < r->asked_ms)
         return KINF_ERR_SHORT_WATCH;
-    r->state = ASK;
     return KINF_OK;
 }
 
-static int end_answer(struct kinf_informer *inf)
+static int end_answer(struct kinf_informer *inf, struct kinf_exchange *x)
 {
-    bool page = inf->reflector.main.request.type == KINF_REQUEST_LIST;
-    int err = page ? end_page(inf) : end_watch(inf);
+    bool page = x->request.type == KINF_REQUEST_LIST;
 
-    if (err == KINF_OK) {
+    if (x->aside) {
+        kinf_single_end(inf);
+    } else {
+        int err = page ? end_page(inf) : end_watch(inf);
+
+        if (err != KINF_OK)
+            return err;
         kinf_reflector_contact(inf);
-        kinf_exchange_close(&inf->reflector.main);
     }
+    kinf_reflector_finish(inf, x, 0);
+    if (page && inf->reflector.page_len == 0)
+        x->state = MARK;
+    return KINF_OK;
+}
+
+static int take_item(struct kinf_informer *inf, struct kinf_exchange *x)
+{
+    int err = KINF_OK;
+
+    if (!x->aside) {
+        err = kinf_receive_item(inf, x);
+        inf->counters.events++;
+    } else if (x->request.type == KINF_REQUEST_GET) {
+        kinf_receive_fetched(inf);
+    }
+    kinf_receive_end(inf, x);
     return err;
 }
 
+/* ---- deadlines of an answer --------------------------------------------- */
+
 /* How long nothing whole may come. */
-static uint32_t idle_ms(const struct kinf_reflector *r)
+static uint32_t idle_ms(const struct kinf_reflector *r,
+                        const struct kinf_exchange *x)
 {
+    if (x->aside)
+        return CONFIG_KINF_BODY_MS;
     if (!r->listing)
         return CONFIG_KINF_IDLE_MS;
     return is_stream(r) ? CONFIG_KINF_STREAM_MS : CONFIG_KINF_BODY_MS;
 }
 
-/* How long the request that runs may still go without progress; only asked
- * when the source has nothing for us. */
-static int check_deadlines(struct kinf_informer *inf)
+/* How long it may still go without progress. */
+static uint32_t patience(const struct kinf_informer *inf,
+                         const struct kinf_exchange *x)
 {
-    struct kinf_reflector *r = &inf->reflector;
-    struct kinf_exchange *x = &r->main;
-    uint32_t now = now_of(inf);
-    uint32_t idle = idle_ms(r);
+    uint32_t left = kinf_reflector_left(
+        inf, x->event_ms + idle_ms(&inf->reflector, x));
 
-    if (!x->opened)
-        return KINF_ERR_AGAIN; /* the session has its own */
-    if (x->in_object && deadline_passed(x->object_ms + CONFIG_KINF_OBJECT_MS,
-                                        now))
-        return KINF_ERR_TIMEOUT;
-    if (deadline_passed(x->event_ms + idle, now))
-        return KINF_ERR_TIMEOUT;
-    if (x->in_object || r->listing ||
-        !deadline_passed(x->opened_ms + r->asked_ms + 30000, now))
-        return KINF_ERR_AGAIN;
-    kinf_exchange_close(x); /* it should have ended: watch anew */
-    r->state = ASK;
-    return KINF_OK;
+    if (x->in_object)
+        left = earlier_ms(left, kinf_reflector_left(
+                                    inf, x->object_ms + CONFIG_KINF_OBJECT_MS));
+    return left;
 }
 
-static bool wants_break(const struct kinf_informer *inf)
+/* How long until a watch should have ended by itself. */
+static uint32_t over(const struct kinf_informer *inf,
+                     const struct kinf_exchange *x)
 {
     const struct kinf_reflector *r = &inf->reflector;
 
-    if (r->main.in_object || r->listing)
-        return inf->k->reloading && !r->main.in_object;
-    return inf->k->reloading || r->want_list ||
-           (r->probing && r->shared);
+    if (x->aside || x->in_object || r->listing)
+        return NEVER;
+    return kinf_reflector_left(inf, x->opened_ms + r->asked_ms + 30000);
 }
 
 /* Ends a watch between two events, to go on from the same version, or a list,
  * to go on with the same page; its first one is asked for as a new list, since
  * what it held a while ago may be gone. */
-static void take_break(struct kinf_informer *inf)
+static void take_break(struct kinf_informer *inf, struct kinf_exchange *x,
+                       uint32_t wait_ms)
 {
     struct kinf_reflector *r = &inf->reflector;
 
-    r->listing = r->listing && r->page_len > 0;
-    kinf_exchange_close(&r->main);
-    r->state = ASK;
+    if (!x->aside)
+        r->listing = r->listing && r->page_len > 0;
+    kinf_reflector_finish(inf, x, wait_ms);
 }
 
-/* We cannot read on: deadlines stand still, and a turn that others wait for is
- * given up. */
-static int pause_reading(struct kinf_informer *inf)
+/* Only asked when the source has nothing for us. */
+static int check_deadlines(struct kinf_informer *inf, struct kinf_exchange *x)
 {
-    struct kinf_reflector *r = &inf->reflector;
-    struct kinf_exchange *x = &r->main;
-
-    kinf_exchange_pause(x, now_of(inf));
-    if (!by_turns(inf) || inf->config->session->line == NULL ||
-        !deadline_passed(x->paused_ms + CONFIG_KINF_TURN_STUCK_MS,
-                         now_of(inf)))
+    if (!x->opened)
+        return KINF_ERR_AGAIN; /* the session has its own */
+    if (patience(inf, x) == 0)
+        return KINF_ERR_TIMEOUT;
+    if (over(inf, x) > 0)
         return KINF_ERR_AGAIN;
-    take_break(inf);
-    kinf_recover_wait(inf, CONFIG_KINF_TURN_STUCK_MS);
+    take_break(inf, x, 0); /* watch anew */
     return KINF_OK;
 }
 
-/* Reads on. Returns KINF_OK (call again), KINF_ERR_AGAIN, or why to give up. */
-static int read_main(struct kinf_informer *inf)
+/* How long a connection that is not read may still be kept from others: from a
+ * watch by turns, or, by a single request, from whoever is in line. */
+static uint32_t hindrance(const struct kinf_informer *inf,
+                          const struct kinf_exchange *x)
 {
-    struct kinf_reflector *r = &inf->reflector;
-    struct kinf_exchange *x = &r->main;
-    int event;
+    const struct kinf_session *s = x->aside ? inf->single.session
+                                            : inf->main.session;
 
-    if (x->begun) {
-        if (kinf_receive_room(inf, x, MAIN) != KINF_OK)
-            return pause_reading(inf);
-        kinf_exchange_begin_object(x, now_of(inf));
-    } else if (wants_break(inf)) {
-        take_break(inf);
-        return KINF_OK;
-    }
-    event = kinf_exchange_next(x, now_of(inf));
-    switch (event) {
-    case KINF_SOURCE_OPEN:
-        inf->counters.requests++;
-        return KINF_OK;
-    case KINF_SOURCE_BEGIN:
-        return KINF_OK;
-    case KINF_SOURCE_ITEM:
-        event = kinf_receive_item(inf, x);
-        kinf_receive_end(inf, MAIN);
-        inf->counters.events++;
-        if (event == KINF_OK && !r->listing) {
-            kinf_reflector_contact(inf);
-            r->gone_before = r->doubt = false;
-            r->silent = 0;
-            r->broken_at.len = 0;
-        }
-        return event;
-    case KINF_SOURCE_END:
-        return end_answer(inf);
-    case KINF_ERR_AGAIN:
-        return check_deadlines(inf);
-    default:
-        return event;
-    }
+    if (!CONFIG_KINF_TURNS || has_source(inf) ||
+        (!x->aside && !by_turns(inf)))
+        return NEVER;
+    if (s->line == NULL)
+        return CONFIG_KINF_TURN_STUCK_MS;
+    return kinf_reflector_left(inf, x->paused_ms + CONFIG_KINF_TURN_STUCK_MS);
 }
 
-/* Ends the request that runs, and plans the next attempt. */
-static void give_up(struct kinf_informer *inf, int err)
+/* We cannot read on: deadlines stand still. */
+static int pause_reading(struct kinf_informer *inf, struct kinf_exchange *x)
 {
-    struct kinf_reflector *r = &inf->reflector;
+    kinf_exchange_pause(x, now_of(inf));
+    if (hindrance(inf, x) > 0)
+        return KINF_ERR_AGAIN;
+    inf->store.freed = true;
+    take_break(inf, x, x->aside ? CONFIG_KINF_BACKOFF_CAP_MS
+                                : CONFIG_KINF_TURN_STUCK_MS);
+    return KINF_OK;
+}
 
-    /* So does a server answer that knows no streaming lists. */
-    if (err == KINF_ERR_INVALID && is_stream(r) && r->listing)
-        err = KINF_ERR_NO_STREAM;
-    kinf_receive_end(inf, MAIN);
-    kinf_exchange_close(&r->main);
-    kinf_reflector_tell(inf, err, &r->main.item, NULL);
-    kinf_recover(inf, err);
+static uint32_t exchange_wait(const struct kinf_informer *inf,
+                              const struct kinf_exchange *x)
+{
+    uint32_t left = kinf_reflector_left(inf, inf->reflector.at_ms[x->aside]);
+
+    if (x->state == WAIT && !x->aside)
+        return left > 0 ? left : NEVER; /* something else is in the way */
+    if (x->state != READ)
+        return NEVER;
+    if (x->paused)
+        return hindrance(inf, x);
+    return x->opened ? earlier_ms(patience(inf, x), over(inf, x)) : NEVER;
 }
 
 /* ---- the machine -------------------------------------------------------- */
@@ -301,7 +317,7 @@ static bool has_room(struct kinf_informer *inf)
 {
     struct kinf_sink sink;
 
-    if (inf->reflector.receiving != NOBODY || fifo_full(&inf->fifo) ||
+    if (inf->reflector.receiving != NULL || fifo_full(&inf->fifo) ||
         kinf_store_reserve(&inf->store, in_flight(inf), &sink) != KINF_OK)
         return false;
     store_release(&inf->store);
@@ -312,61 +328,123 @@ static bool has_room(struct kinf_informer *inf)
  * wrap waits until no sweep of an older one is queued. */
 static bool may_ask(struct kinf_informer *inf)
 {
-    const struct kinf_reflector *r = &inf->reflector;
-
-    return !inf->k->reloading && !(r->shared && kinf_single_first(inf)) &&
+    return !is_reloading(inf->k) &&
+           !(inf->reflector.shared && kinf_single_first(inf)) &&
            (inf->store.generation < UINT16_MAX || fifo_len(&inf->fifo) == 0) &&
            has_room(inf);
 }
 
-static int ask(struct kinf_informer *inf)
+/* Is a watch to be ended between two events, to go on from the same version? */
+static bool wants_break(const struct kinf_informer *inf)
 {
-    struct kinf_reflector *r = &inf->reflector;
-    int err = KINF_OK;
+    const struct kinf_reflector *r = &inf->reflector;
 
-    if (!may_ask(inf)) {
-        kinf_exchange_close(&r->main); /* out of the line: others go first */
-        return KINF_ERR_AGAIN;
-    }
-    if (!r->main.asked) {
-        err = choose(inf);
-        r->main.asked = err == KINF_OK;
-    }
-    if (err == KINF_OK)
-        err = kinf_exchange_ask(&r->main, now_of(inf));
-    if (err == KINF_OK)
-        r->state = READ;
-    return err;
+    return !r->main.in_object &&
+           (is_reloading(inf->k) ||
+            (!r->listing && (r->want_list || (r->probing && r->shared))));
 }
 
-/* Does one unit of work of list and watch. */
-static int step_main(struct kinf_informer *inf)
+/* Reads on. Returns KINF_OK (call again), KINF_ERR_AGAIN, or why to give up. */
+static int read_on(struct kinf_informer *inf, struct kinf_exchange *x)
+{
+    int event;
+
+    if (x->begun) {
+        if (kinf_receive_room(inf, x) != KINF_OK)
+            return pause_reading(inf, x);
+        kinf_exchange_begin_object(x, now_of(inf));
+    } else if (!x->aside && wants_break(inf)) {
+        take_break(inf, x, 0);
+        return KINF_OK;
+    }
+    event = kinf_exchange_next(x, now_of(inf));
+    switch (event) {
+    case KINF_SOURCE_OPEN:
+        inf->counters.requests++;
+        return KINF_OK;
+    case KINF_SOURCE_BEGIN:
+        return KINF_OK;
+    case KINF_SOURCE_ITEM:
+        return take_item(inf, x);
+    case KINF_SOURCE_END:
+        return end_answer(inf, x);
+    case KINF_ERR_AGAIN:
+        return check_deadlines(inf, x);
+    default:
+        return event;
+    }
+}
+
+/* Its time has come: what is to be asked? */
+static int begin(struct kinf_informer *inf, struct kinf_exchange *x)
+{
+    if (x->aside)
+        return kinf_single_begin(inf) ? KINF_OK : KINF_ERR_AGAIN;
+    return may_ask(inf) ? choose(inf) : KINF_ERR_AGAIN;
+}
+
+/* Does one unit of work of list and watch, or of single requests. */
+static int step(struct kinf_informer *inf, struct kinf_exchange *x)
 {
     struct kinf_reflector *r = &inf->reflector;
+    int err;
 
-    switch (r->state) {
+    switch (x->state) {
     case WAIT:
-        if (!deadline_passed(r->retry_at_ms, now_of(inf)))
+        if (kinf_reflector_left(inf, r->at_ms[x->aside]) > 0)
             return KINF_ERR_AGAIN;
-        r->state = ASK;
-        return KINF_OK;
+        return begin(inf, x);
     case ASK:
-        return ask(inf);
+        if (x->aside ? kinf_single_yields(inf) : !may_ask(inf)) {
+            kinf_reflector_finish(inf, x, 0); /* out of the line */
+            return KINF_OK;
+        }
+        err = kinf_exchange_ask(x, now_of(inf));
+        if (err == KINF_OK)
+            x->state = READ;
+        return err;
     case READ:
-        return read_main(inf);
+        return read_on(inf, x);
     case MARK:
         if (fifo_full(&inf->fifo))
             return KINF_ERR_AGAIN;
         kinf_receive_list_end(inf);
-        r->state = ASK;
         if (r->no_watch)
-            kinf_recover_wait(inf, inf->config->poll_ms);
-        r->can_resume = r->can_resume && !r->no_watch;
+            r->can_resume = false;
+        kinf_reflector_finish(inf, x, r->no_watch ? inf->config->poll_ms : 0);
         return KINF_OK;
     default:
         KINF_UNREACHABLE("reflector state is corrupt");
         return KINF_ERR_AGAIN;
     }
+}
+
+/* Ends the request that failed, and plans what follows. */
+static void give_up(struct kinf_informer *inf, struct kinf_exchange *x, int err)
+{
+    uint32_t wait;
+
+    if (x->aside) {
+        wait = kinf_single_failed(inf, err);
+    } else {
+        /* So does a server answer that knows no streaming lists. */
+        if (err == KINF_ERR_INVALID && is_stream(&inf->reflector) &&
+            inf->reflector.listing)
+            err = KINF_ERR_NO_STREAM;
+        kinf_reflector_tell(inf, err, &x->item, NULL);
+        wait = kinf_recover(inf, err);
+    }
+    kinf_reflector_finish(inf, x, wait);
+}
+
+/* Returns whether there is more to do at once. */
+static bool advance(struct kinf_informer *inf, struct kinf_exchange *x)
+{
+    int err = step(inf, x);
+
+    if (err < KINF_ERR_AGAIN)
+        give_up(inf, x, err);
+    return err != KINF_ERR_AGAIN;
 }
 
 /* ---- what the loop calls ------------------------------------------------ */
@@ -377,21 +455,21 @@ void kinf_reflector_init(struct kinf_informer *inf)
     struct kinf_reflector *r = &inf->reflector;
     struct kinf_session *single = c->single != NULL ? c->single : c->session;
 
-    *r = (struct kinf_reflector){ .state = WAIT, .fetching = NONE };
     r->page_limit = c->limit > 0 ? c->limit : CONFIG_KINF_LIST_LIMIT;
-    if (c->source != NULL) {
+    r->shared = has_source(inf) || single == c->session;
+    if (has_source(inf)) {
         kinf_exchange_init(&r->main, c->source, c->source_ctx);
         kinf_exchange_init(&r->aside, c->source, c->source_ctx);
-        r->shared = true;
-        return;
+    } else {
+        KINF_ASSERT(c->session != NULL);
+        c->session->users++;
+        kinf_list_watch_init(&inf->main, c, inf->k->config, c->session);
+        kinf_list_watch_init(&inf->single, c, inf->k->config, single);
+        kinf_exchange_init(&r->main, &kinf_list_watch_session_ops, &inf->main);
+        kinf_exchange_init(&r->aside, &kinf_list_watch_session_ops,
+                           &inf->single);
     }
-    KINF_ASSERT(c->session != NULL);
-    c->session->users++;
-    kinf_list_watch_init(&inf->main, c, inf->k->config, c->session);
-    kinf_list_watch_init(&inf->single, c, inf->k->config, single);
-    kinf_exchange_init(&r->main, &kinf_list_watch_session_ops, &inf->main);
-    kinf_exchange_init(&r->aside, &kinf_list_watch_session_ops, &inf->single);
-    r->shared = single == c->session;
+    r->aside.aside = true;
 }
 
 /* A point long past would come to lie in the future when the clock has gone
@@ -399,14 +477,10 @@ void kinf_reflector_init(struct kinf_informer *inf)
 static void keep_recent(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
-    uint32_t *const points[] = { &r->retry_at_ms, &r->repair_at_ms,
-                                 &r->probe_at_ms, &r->stream_at_ms,
-                                 &r->aside_at_ms };
-    uint32_t now = now_of(inf);
 
-    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
-        if (!r->awake || deadline_passed(*points[i], now))
-            *points[i] = now;
+    for (int i = 0; i < AT_COUNT; i++)
+        if (!r->awake || kinf_reflector_left(inf, r->at_ms[i]) == 0)
+            r->at_ms[i] = now_of(inf);
     r->awake = true;
 }
 
@@ -414,87 +488,57 @@ bool kinf_reflector_ready(struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
 
-    if (r->state == MARK)
+    if (r->main.state == MARK)
         return !fifo_full(&inf->fifo);
-    if (r->state == ASK && !r->main.asked)
-        return may_ask(inf);
+    if (r->main.state == WAIT)
+        return kinf_reflector_left(inf, r->at_ms[AT_MAIN]) == 0 && may_ask(inf);
     return (r->main.begun || r->aside.begun) && has_room(inf);
 }
 
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)
 {
-    int main = KINF_OK, aside = KINF_OK;
-    uint32_t before = inf->counters.events;
-    uint32_t steps = events + 64;
+    struct kinf_reflector *r = &inf->reflector;
+    uint32_t end = inf->counters.events + events, steps = events + 64;
+    bool more = true;
 
     keep_recent(inf);
     kinf_single_due_lists(inf);
-    while (steps-- > 0 && inf->counters.events - before < events &&
-           (main == KINF_OK || aside == KINF_OK) && !inf->stopping) {
-        if (main == KINF_OK) {
-            main = step_main(inf);
-            if (main != KINF_OK && main != KINF_ERR_AGAIN) {
-                give_up(inf, main);
-                main = KINF_OK;
-            }
-        }
-        aside = kinf_single_step(inf);
+    while (more && steps-- > 0 && inf->counters.events != end &&
+           !is_stopping(inf)) {
+        more = advance(inf, &r->main);
+        more |= advance(inf, &r->aside);
     }
-    return main == KINF_OK || aside == KINF_OK;
-}
-
-static uint32_t read_wait(const struct kinf_informer *inf)
-{
-    const struct kinf_reflector *r = &inf->reflector;
-    const struct kinf_exchange *x = &r->main;
-    uint32_t now = now_of(inf), wait;
-
-    if (x->paused)
-        return by_turns(inf) ? CONFIG_KINF_TURN_STUCK_MS : UINT32_MAX;
-    if (!x->opened)
-        return UINT32_MAX; /* the session knows */
-    wait = deadline_left(x->event_ms + idle_ms(r), now);
-    if (x->in_object)
-        wait = earlier_ms(wait, deadline_left(x->object_ms +
-                                                  CONFIG_KINF_OBJECT_MS, now));
-    else if (!r->listing)
-        wait = earlier_ms(wait, deadline_left(x->opened_ms + r->asked_ms +
-                                                  30000, now));
-    if (!x->had_event && is_watch(r) && r->aside.state != ASIDE_READ) {
-        uint32_t due = deadline_left(x->opened_ms + CONFIG_KINF_DOUBT_MS, now);
-        uint32_t may = deadline_left(r->probe_at_ms, now);
-        uint32_t free = deadline_left(r->aside_at_ms, now);
-
-        may = may > free ? may : free;
-        if (!r->probing)
-            wait = earlier_ms(wait, due > may ? due : may);
-    }
-    return wait;
+    return more;
 }
 
 uint32_t kinf_reflector_wait(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
-    uint32_t now = now_of(inf), wait = UINT32_MAX;
 
-    if (r->state == WAIT)
-        wait = deadline_left(r->retry_at_ms, now);
-    else if (r->state == READ)
-        wait = read_wait(inf);
-    return earlier_ms(wait, kinf_single_wait(inf));
+    return earlier_ms(earlier_ms(exchange_wait(inf, &r->main),
+                                 exchange_wait(inf, &r->aside)),
+                      kinf_single_wait(inf));
 }
 
 void kinf_reflector_stop(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
 
-    kinf_exchange_close(&r->main);
-    kinf_exchange_close(&r->aside);
-    r->aside.state = ASIDE_IDLE;
-    r->state = STOPPED;
-    r->receiving = NOBODY;
-    if (inf->config->source == NULL)
+    kinf_reflector_finish(inf, &r->main, 0);
+    kinf_reflector_finish(inf, &r->aside, 0);
+    r->main.state = r->aside.state = STOPPED;
+    if (!has_source(inf))
         inf->config->session->users--;
+}
+
+/* Until the next attempt, after an error. */
+static uint32_t waits_ms(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    return r->main.state == WAIT
+               ? kinf_reflector_left(inf, r->at_ms[AT_MAIN])
+               : 0;
 }
 
 static enum kinf_informer_phase phase_of(const struct kinf_informer *inf)
@@ -505,15 +549,15 @@ static enum kinf_informer_phase phase_of(const struct kinf_informer *inf)
         return KINF_INFORMER_STOPPED;
     if (!inf->started)
         return KINF_INFORMER_NEW;
-    if (r->state == WAIT)
+    if (waits_ms(inf) > 0)
         return r->denied ? KINF_INFORMER_DENIED : KINF_INFORMER_BACKOFF;
     if (r->probing)
         return KINF_INFORMER_PROBING;
-    if (r->state == READ && !r->main.opened)
+    if (r->main.state == READ && !r->main.opened)
         return KINF_INFORMER_CONNECTING;
     if (r->listing)
         return is_stream(r) ? KINF_INFORMER_STREAMING : KINF_INFORMER_LISTING;
-    return r->state == READ ? KINF_INFORMER_WATCHING
+    return r->main.state == READ ? KINF_INFORMER_WATCHING
                             : KINF_INFORMER_CONNECTING;
 }
 
@@ -532,6 +576,5 @@ void kinf_reflector_status(const struct kinf_informer *inf,
         !r->main.paused &&
         now - r->main.event_ms < CONFIG_KINF_DOUBT_MS)
         out->stale_ms = 0;
-    if (r->state == WAIT)
-        out->retry_ms = deadline_left(r->retry_at_ms, now);
+    out->retry_ms = waits_ms(inf);
 }

@@ -15,19 +15,153 @@
 
 #define NONE ((kinf_idx)KINF_NONE)
 
+static bool is_decimal(struct kinf_span text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    return text.len > 0;
+}
+
 static bool decimal_less(struct kinf_span a, struct kinf_span b)
 {
-    for (size_t i = 0; i < a.len; i++)
-        if (a.ptr[i] < '0' || a.ptr[i] > '9')
-            return false;
-    for (size_t i = 0; i < b.len; i++)
-        if (b.ptr[i] < '0' || b.ptr[i] > '9')
-            return false;
-    if (a.len == 0)
+    if (!is_decimal(a) || !is_decimal(b))
         return false;
     if (a.len != b.len)
         return a.len < b.len;
     return memcmp(a.ptr, b.ptr, a.len) < 0;
+}
+
+uint32_t kinf_reflector_left(const struct kinf_informer *inf, uint32_t at_ms)
+{
+    return deadline_left(at_ms, now_of(inf));
+}
+
+/* ---- when --------------------------------------------------------------- */
+
+static uint32_t verify_wait(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    if (!CONFIG_KINF_VERIFY || inf->config->verify_ms == 0 || !inf->synced ||
+        r->listing || r->want_list)
+        return NEVER;
+    return kinf_reflector_left(inf, r->at_ms[AT_VERIFY]);
+}
+
+/* A key found no entry: a list repairs it once the cache holds less than it
+ * did then. Or an event since the last list could not be read. */
+static uint32_t repair_wait(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+    const struct kinf_store *s = &inf->store;
+    bool unread = r->incomplete && !r->list_incomplete;
+    bool shrunk = r->degraded && (s->entry_pool.used < r->full_keys ||
+                                  s->settled < r->full_bytes);
+
+    if (r->listing || r->want_list || !(unread || shrunk))
+        return NEVER;
+    return kinf_reflector_left(inf, r->at_ms[AT_REPAIR]);
+}
+
+/* Something was freed since an object found no room. When many wait one list is
+ * cheaper; not so often, though. */
+static uint32_t fetch_wait(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+    const struct kinf_store *s = &inf->store;
+    unsigned after = s->no_room > CONFIG_KINF_FETCH_MAX ? AT_REPAIR : AT_MAIN;
+
+    if (s->no_room == 0 || (!s->freed && r->fetch_at == 0) || r->listing ||
+        r->want_list || !r->can_resume)
+        return NEVER;
+    return later_ms(kinf_reflector_left(inf, r->at_ms[AT_MAIN]),
+                    kinf_reflector_left(inf, r->at_ms[after]));
+}
+
+/* A watch that shows nothing for long, or three in a row. */
+static uint32_t probe_wait(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+    const struct kinf_exchange *x = &r->main;
+    uint32_t doubt_at = r->at_ms[AT_PROBE];
+
+    if (!r->can_resume || r->listing || !is_watch(r))
+        return NEVER;
+    if (r->silent < 3) {
+        if (x->state != READ || !x->opened || x->had_event || x->paused)
+            return NEVER;
+        doubt_at = x->opened_ms + CONFIG_KINF_DOUBT_MS;
+    }
+    return later_ms(kinf_reflector_left(inf, doubt_at),
+                    kinf_reflector_left(inf, r->at_ms[AT_PROBE]));
+}
+
+uint32_t kinf_single_wait(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+    uint32_t wait = NEVER;
+
+    if (r->aside.state == WAIT)
+        wait = later_ms(kinf_reflector_left(inf, r->at_ms[AT_ASIDE]),
+                        earlier_ms(probe_wait(inf), fetch_wait(inf)));
+    return earlier_ms(wait, earlier_ms(repair_wait(inf), verify_wait(inf)));
+}
+
+/* On one connection single requests go between two watches, all that are due
+ * then: the next chance is a watch away. */
+bool kinf_single_first(const struct kinf_informer *inf)
+{
+    const struct kinf_reflector *r = &inf->reflector;
+
+    return r->probing || r->aside.state == READ ||
+           later_ms(kinf_reflector_left(inf, r->at_ms[AT_ASIDE]),
+                    fetch_wait(inf)) == 0;
+}
+
+bool kinf_single_yields(struct kinf_informer *inf)
+{
+    if (inf->reflector.aside.request.type != KINF_REQUEST_GET ||
+        probe_wait(inf) > 0)
+        return false;
+    inf->store.freed = true; /* looked for again after the probe */
+    return true;
+}
+
+/* ---- lists -------------------------------------------------------------- */
+
+static void want_list(struct kinf_informer *inf)
+{
+    struct kinf_reflector *r = &inf->reflector;
+
+    r->want_list = true;
+    r->at_ms[AT_REPAIR] = now_of(inf) + CONFIG_KINF_REPAIR_MS;
+}
+
+void kinf_single_due_lists(struct kinf_informer *inf)
+{
+    struct kinf_reflector *r = &inf->reflector;
+
+    if (verify_wait(inf) == 0) {
+        r->at_ms[AT_VERIFY] = now_of(inf) + inf->config->verify_ms;
+        r->want_list = r->verifying = r->from_latest = true;
+    }
+    if (repair_wait(inf) == 0)
+        want_list(inf);
+}
+
+/* ---- probes ------------------------------------------------------------- */
+
+static void begin_probe(struct kinf_informer *inf)
+{
+    struct kinf_reflector *r = &inf->reflector;
+
+    kinf_reflector_prepare(&r->aside, KINF_REQUEST_PROBE)->limit = 1;
+    r->at_ms[AT_PROBE] = now_of(inf) + CONFIG_KINF_PROBE_MS;
+    r->silent = 0;
+    r->probing = true;
+    r->doubt = true;
+    inf->counters.probes++;
 }
 
 /* The probe's answer: a server whose version is lower than ours has gone back
@@ -44,90 +178,7 @@ static void judge(struct kinf_informer *inf)
     r->from_latest = r->want_list = true;
 }
 
-static void end_aside(struct kinf_informer *inf, uint32_t wait_ms)
-{
-    struct kinf_reflector *r = &inf->reflector;
-
-    kinf_receive_end(inf, ASIDE);
-    kinf_exchange_close(&r->aside);
-    r->aside.state = ASIDE_IDLE;
-    r->probing = false;
-    r->aside_at_ms = now_of(inf) + wait_ms;
-}
-
-static void aside_failed(struct kinf_informer *inf, int err)
-{
-    struct kinf_reflector *r = &inf->reflector;
-
-    /* A fetched object may be gone meanwhile: the watch will say so. */
-    if (r->aside.request.type != KINF_REQUEST_GET ||
-        err != KINF_ERR_NO_RESOURCE)
-        kinf_reflector_tell(inf, err, &r->aside.item, NULL);
-    inf->store.freed = true; /* what was not fetched is looked for again */
-    end_aside(inf, backoff_next(&r->aside_backoff, kinf_reflector_random(inf)));
-}
-
-/* Does somebody wait for the connection on which we do not read on? */
-static bool aside_hinders(const struct kinf_informer *inf)
-{
-    return inf->reflector.aside.paused && inf->config->source == NULL &&
-           inf->single.session->line != NULL;
-}
-
-/* We cannot read on: others, our own watch too, come first after a while. */
-static int pause_aside(struct kinf_informer *inf)
-{
-    struct kinf_exchange *x = &inf->reflector.aside;
-
-    kinf_exchange_pause(x, now_of(inf));
-    if (!aside_hinders(inf) ||
-        !deadline_passed(x->paused_ms + CONFIG_KINF_TURN_STUCK_MS,
-                         now_of(inf)))
-        return KINF_ERR_AGAIN;
-    inf->store.freed = true;
-    end_aside(inf, CONFIG_KINF_BACKOFF_CAP_MS);
-    return KINF_OK;
-}
-
-static int read_aside(struct kinf_informer *inf)
-{
-    struct kinf_reflector *r = &inf->reflector;
-    struct kinf_exchange *x = &r->aside;
-    int event;
-
-    if (x->begun) {
-        if (kinf_receive_room(inf, x, ASIDE) != KINF_OK)
-            return pause_aside(inf);
-        kinf_exchange_begin_object(x, now_of(inf));
-    }
-    event = kinf_exchange_next(x, now_of(inf));
-    switch (event) {
-    case KINF_SOURCE_OPEN:
-        inf->counters.requests++;
-        return KINF_OK;
-    case KINF_SOURCE_BEGIN:
-        return KINF_OK;
-    case KINF_SOURCE_ITEM:
-        if (x->request.type == KINF_REQUEST_GET)
-            kinf_receive_fetched(inf);
-        kinf_receive_end(inf, ASIDE);
-        return KINF_OK;
-    case KINF_SOURCE_END:
-        r->contact_ms = now_of(inf);
-        backoff_reset(&r->aside_backoff);
-        if (x->request.type == KINF_REQUEST_PROBE)
-            judge(inf);
-        end_aside(inf, 0);
-        return KINF_OK;
-    case KINF_ERR_AGAIN:
-        if (x->opened && deadline_passed(x->event_ms + CONFIG_KINF_BODY_MS,
-                                         now_of(inf)))
-            return KINF_ERR_TIMEOUT;
-        return KINF_ERR_AGAIN;
-    default:
-        return event;
-    }
-}
+/* ---- fetches ------------------------------------------------------------ */
 
 /* Looks for an identity whose object would fit now. */
 static kinf_idx find_fetch(struct kinf_informer *inf)
@@ -156,197 +207,66 @@ static kinf_idx find_fetch(struct kinf_informer *inf)
     return NONE;
 }
 
-/* So many that one list is cheaper; asked for only when one is due. */
-static void fetch_by_list(struct kinf_informer *inf)
-{
-    struct kinf_reflector *r = &inf->reflector;
-
-    r->fetch_at = 0;
-    r->want_list = true;
-    r->repair_at_ms = now_of(inf) + CONFIG_KINF_REPAIR_MS;
-    kinf_wake(inf->k); /* the watch is to end now */
-}
-
 static void begin_fetch(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
     const struct kinf_store *s = &inf->store;
+    kinf_idx entry = find_fetch(inf);
+    struct kinf_request *q;
     struct kinf_object held;
+    size_t len;
 
-    r->fetching = find_fetch(inf);
-    if (r->fetching == NONE)
+    if (entry == NONE)
         return;
     if (s->no_room > CONFIG_KINF_FETCH_MAX) {
-        fetch_by_list(inf);
+        r->fetch_at = 0;
+        want_list(inf);
         return;
     }
-    kinf_store_view(s, s->entries[r->fetching].newest, &held);
-    r->aside.request = (struct kinf_request){ .type = KINF_REQUEST_GET };
-    if (kinf_object_key(&held, r->key, sizeof(r->key)) < 0)
-        return;
-    r->aside.request.namespace_ = span_of(r->key, held.namespace_.len);
-    r->aside.request.name =
-        span_of(r->key + (held.namespace_.len > 0 ? held.namespace_.len + 1
-                                                  : 0),
-                held.name.len);
+    kinf_store_view(s, s->entries[entry].newest, &held);
+    len = held.namespace_.len;
+    if (held.name.len + len > sizeof(r->key))
+        return; /* no real key is so long */
+    memcpy(r->key, held.name.ptr, held.name.len);
+    memcpy(r->key + held.name.len, held.namespace_.ptr, len);
+    q = kinf_reflector_prepare(&r->aside, KINF_REQUEST_GET);
+    q->name = span_of(r->key, held.name.len);
+    q->namespace_ = span_of(r->key + held.name.len, len);
     inf->counters.fetches++;
-    r->aside.state = ASIDE_ASK;
 }
 
-static void begin_probe(struct kinf_informer *inf)
-{
-    struct kinf_reflector *r = &inf->reflector;
+/* ---- single requests ---------------------------------------------------- */
 
-    r->probe_at_ms = now_of(inf) + CONFIG_KINF_PROBE_MS;
-    r->aside.request = (struct kinf_request){ .type = KINF_REQUEST_PROBE,
-                                              .limit = 1 };
-    r->silent = 0;
-    r->probing = true;
-    r->doubt = true;
-    inf->counters.probes++;
-    r->aside.state = ASIDE_ASK;
-}
-
-static bool probe_due(const struct kinf_informer *inf)
-{
-    const struct kinf_reflector *r = &inf->reflector;
-    uint32_t now = now_of(inf);
-
-    if (!r->can_resume || r->listing || !is_watch(r) ||
-        !deadline_passed(r->probe_at_ms, now))
-        return false;
-    return r->silent >= 3 ||
-           (r->state == READ && r->main.opened && !r->main.had_event &&
-            !r->main.paused &&
-            deadline_passed(r->main.opened_ms + CONFIG_KINF_DOUBT_MS, now));
-}
-
-/* A key found no entry: a list repairs it once the cache holds less than it
- * did then. Or an event since the last list could not be read. */
-static bool repair_wanted(const struct kinf_informer *inf)
-{
-    const struct kinf_reflector *r = &inf->reflector;
-    const struct kinf_store *s = &inf->store;
-
-    if (r->listing || r->want_list)
-        return false;
-    return (r->incomplete && !r->list_incomplete) ||
-           (r->degraded && (s->entry_pool.used < r->full_keys ||
-                            s->settled < r->full_bytes));
-}
-
-/* Milliseconds until a fetch may begin, UINT32_MAX if none is wanted. */
-static uint32_t fetch_wait(const struct kinf_informer *inf)
-{
-    const struct kinf_reflector *r = &inf->reflector;
-    uint32_t wait = deadline_left(r->aside_at_ms, now_of(inf));
-    uint32_t list = deadline_left(r->repair_at_ms, now_of(inf));
-
-    if (inf->store.no_room == 0 || (!inf->store.freed && r->fetch_at == 0) ||
-        r->listing || r->want_list || !r->can_resume ||
-        (r->state != READ && r->state != ASK))
-        return UINT32_MAX;
-    return inf->store.no_room > CONFIG_KINF_FETCH_MAX && list > wait ? list
-                                                                     : wait;
-}
-
-static bool verify_wanted(const struct kinf_informer *inf)
+bool kinf_single_begin(struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
 
-    return inf->config->verify_ms > 0 && inf->synced && !r->listing &&
-           !r->want_list;
-}
-
-/* Lists that are wanted beside those that errors lead to. */
-void kinf_single_due_lists(struct kinf_informer *inf)
-{
-    struct kinf_reflector *r = &inf->reflector;
-    uint32_t now = now_of(inf);
-
-    if (verify_wanted(inf) && deadline_passed(r->verify_at_ms, now)) {
-        r->verify_at_ms = now + inf->config->verify_ms;
-        r->want_list = r->verifying = r->from_latest = true;
-    }
-    if (repair_wanted(inf) && deadline_passed(r->repair_at_ms, now)) {
-        r->want_list = true;
-        r->repair_at_ms = now + CONFIG_KINF_REPAIR_MS;
-    }
-}
-
-static void begin_aside(struct kinf_informer *inf)
-{
-    struct kinf_reflector *r = &inf->reflector;
-    uint32_t now = now_of(inf);
-
-    if (!deadline_passed(r->aside_at_ms, now))
-        return;
-    if (probe_due(inf))
+    if (probe_wait(inf) == 0)
         begin_probe(inf);
     else if (fetch_wait(inf) == 0)
         begin_fetch(inf);
+    else
+        return false;
+    return r->aside.state != WAIT || r->fetch_at == 0;
 }
 
-int kinf_single_step(struct kinf_informer *inf)
+void kinf_single_end(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
-    int err;
 
-    switch (r->aside.state) {
-    case ASIDE_IDLE:
-        begin_aside(inf);
-        return r->aside.state == ASIDE_IDLE ? KINF_ERR_AGAIN : KINF_OK;
-    case ASIDE_ASK:
-        if (r->aside.request.type == KINF_REQUEST_GET && probe_due(inf)) {
-            inf->store.freed = true; /* looked for again after the probe */
-            end_aside(inf, 0);
-            return KINF_OK;
-        }
-        err = kinf_exchange_ask(&r->aside, now_of(inf));
-        if (err == KINF_OK)
-            r->aside.state = ASIDE_READ;
-        break;
-    case ASIDE_READ:
-        err = read_aside(inf);
-        break;
-    default:
-        KINF_UNREACHABLE("state of single requests is corrupt");
-        return KINF_ERR_AGAIN;
-    }
-    if (err != KINF_OK && err != KINF_ERR_AGAIN) {
-        aside_failed(inf, err);
-        return KINF_OK;
-    }
-    return err;
+    r->contact_ms = now_of(inf);
+    backoff_reset(&r->aside.backoff);
+    if (r->probing)
+        judge(inf);
 }
 
-/* On one connection single requests go between two watches, all that are due
- * then: the next chance is a watch away. */
-bool kinf_single_first(const struct kinf_informer *inf)
+uint32_t kinf_single_failed(struct kinf_informer *inf, int err)
 {
-    const struct kinf_reflector *r = &inf->reflector;
+    struct kinf_reflector *r = &inf->reflector;
 
-    return r->probing || r->aside.state == ASIDE_READ ||
-           fetch_wait(inf) == 0;
-}
-
-uint32_t kinf_single_wait(const struct kinf_informer *inf)
-{
-    const struct kinf_reflector *r = &inf->reflector;
-    uint32_t now = now_of(inf), wait = UINT32_MAX;
-
-    if (r->aside.state == ASIDE_READ && r->aside.opened && !r->aside.paused)
-        wait = earlier_ms(wait, deadline_left(r->aside.event_ms +
-                                                  CONFIG_KINF_BODY_MS, now));
-    if (aside_hinders(inf))
-        wait = earlier_ms(wait, deadline_left(r->aside.paused_ms +
-                                                  CONFIG_KINF_TURN_STUCK_MS,
-                                              now));
-    if (repair_wanted(inf))
-        wait = earlier_ms(wait, deadline_left(r->repair_at_ms, now));
-    if (r->aside.state == ASIDE_IDLE)
-        wait = earlier_ms(wait, fetch_wait(inf));
-    if (verify_wanted(inf))
-        wait = earlier_ms(wait, deadline_left(r->verify_at_ms, now));
-    return wait;
+    /* A fetched object may be gone meanwhile: the watch will say so. */
+    if (r->probing || err != KINF_ERR_NO_RESOURCE)
+        kinf_reflector_tell(inf, err, &r->aside.item, NULL);
+    inf->store.freed = true; /* what was not fetched is looked for again */
+    return kinf_recover_backoff(inf, &r->aside);
 }

@@ -377,6 +377,11 @@ struct app *app_add(struct box *box, enum kinf_mode mode, uint32_t resync_ms,
     struct app *a = box->apps;
     int err;
 
+    if (!CONFIG_KINF_RESYNC)
+        resync_ms = 0;
+    if ((!CONFIG_KINF_LATEST_MODE && mode == KINF_LATEST) ||
+        (!CONFIG_KINF_LATE && box->inf.started))
+        return NULL;
     while (a < box->apps + BOX_APPS && a->used)
         a++;
     if (a == box->apps + BOX_APPS)
@@ -408,7 +413,7 @@ struct app *app_add(struct box *box, enum kinf_mode mode, uint32_t resync_ms,
 
 void app_remove(struct app *a)
 {
-    if (!a->used || a->removed)
+    if (!CONFIG_KINF_STOP || !a->used || a->removed)
         return;
     TELL("app: " WHO " is removed", WHO_ARGS);
     a->removed = true;

@@ -531,7 +531,7 @@ static void application(const struct action *a)
     struct box *b = &world.boxes[a->n[0] % world.box_count];
     struct app *app = b->running ? box_app(b, a->n[1]) : NULL;
 
-    if (a->op == OP_RELOAD) {
+    if (a->op == OP_RELOAD && CONFIG_KINF_RELOAD) {
         world.reloading = true;
         world.reload_at = sim.now;
         world.woken = true;

@@ -151,6 +151,12 @@ static struct kinf_sizes draw_sizes(void)
     if (world.size >= 2 && !one_in(3))
         z.arena_bytes += z.objects * (900 + world.most);
     z.postings = one_in(3) ? rng_size(r, z.objects * 2) : 0;
+    if (!CONFIG_KINF_INDEXES)
+        z.postings = 0;
+    if (!CONFIG_KINF_LATEST_MODE) {
+        z.every += z.every == 0;
+        z.latest = 0;
+    }
     return z;
 }
 
@@ -204,7 +210,8 @@ static void make_box(struct box *b)
     c->metadata_only = b->view.metadata_only;
     if (c->metadata_only)
         c->resource.kind = span("PartialObjectMetadata");
-    c->streaming = one_in(2) ? KINF_STREAM_AUTO : KINF_STREAM_NEVER;
+    c->streaming = one_in(2) && CONFIG_KINF_STREAMING ? KINF_STREAM_AUTO
+                                                      : KINF_STREAM_NEVER;
     c->limit = one_in(3) ? 0 : rng_size(choice(), 20);
     c->verify_ms = world.verifies ? rng_range(choice(), 4, 8) * MINUTE : 0;
     c->poll_ms = one_in(2) ? 2 * MINUTE : 0;
@@ -285,8 +292,8 @@ void world_make(const struct options *options)
                                     : world.size == 2 ? 18 : 10;
     world.most = world.size == 0 ? 100 : 600;
     world.box_count = rng_range(choice(), 1, world.size == 3 ? 2 : 3);
-    world.turns = world.box_count > 1 && one_in(6);
-    world.verifies = one_in(2);
+    world.turns = world.box_count > 1 && one_in(6) && CONFIG_KINF_TURNS;
+    world.verifies = one_in(2) && CONFIG_KINF_VERIFY;
     world.collides = one_in(4);
     world.wall_known = !one_in(4);
     world.clock_base = one_in(2) ? 0x100000000u - rng_size(choice(), 8 * HOUR)
@@ -343,7 +350,7 @@ void box_start(struct box *b)
 
 void box_stop(struct box *b)
 {
-    if (!b->running || b->stopping)
+    if (!CONFIG_KINF_STOP || !b->running || b->stopping)
         return;
     TELL("informer %u: is stopped", b->number);
     b->stopping = true;

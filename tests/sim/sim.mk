@@ -4,6 +4,7 @@
 #
 #   sim        core as shipped, sanitized
 #   sim-small  the same with the smallest steps a poll
+#   sim-lean   the same without the features a small firmware leaves out
 
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 INC_tests_sim := -D_DEFAULT_SOURCE
@@ -14,6 +15,8 @@ $(call flavour,sim,gcc,$(SANITIZE),,gateway)
 $(call flavour,sim-world,gcc,$(SIM_WORLD),,gateway)
 $(call flavour,sim-small,gcc,$(SANITIZE),tests/sim/small.h,gateway)
 $(call flavour,sim-small-world,gcc,$(SIM_WORLD),tests/sim/small.h,gateway)
+$(call flavour,sim-lean,gcc,$(SANITIZE),tests/size/lean.h,gateway)
+$(call flavour,sim-lean-world,gcc,$(SIM_WORLD),tests/size/lean.h,gateway)
 
 define sim_rules
 $(O)/$(1)/sim: $(call objects,$(1),$(CORE_SRC)) \
@@ -21,7 +24,7 @@ $(O)/$(1)/sim: $(call objects,$(1),$(CORE_SRC)) \
 	@echo '  LD      $$@'
 	@$$($(1)_CC) $(SANITIZE) $$^ -o $$@
 endef
-$(foreach f,sim sim-small,$(eval $(call sim_rules,$(f))))
+$(foreach f,sim sim-small sim-lean,$(eval $(call sim_rules,$(f))))
 
 # HOURS are those of all seeds together; each seed has SIM_HOURS of them.
 SIM_HOURS := 10
@@ -56,8 +59,8 @@ sim-mutants: $(O)/sim/sim
 
 .PHONY: sim sim-shrink sim-mutants
 
-# tests/sim/test_sim.sh runs both.
-TEST_NEEDS += $(O)/sim/sim $(O)/sim-small/sim
+# tests/sim/test_sim.sh runs them.
+TEST_NEEDS += $(O)/sim/sim $(O)/sim-small/sim $(O)/sim-lean/sim
 
 # tests/sim/long_model.py compares it with a real server.
 LONG_NEEDS += $(O)/sim/sim apiserver

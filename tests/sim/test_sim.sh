@@ -4,7 +4,8 @@
 #
 # test_sim.sh - the simulated world: 10,000 hours of the library as shipped,
 # ten of each seed, all faults, half of the seeds drawn anew in each run; the
-# same with the smallest steps a poll; the seeds of fixed bugs; an idle day.
+# same with the smallest steps a poll, and without the features a small
+# firmware leaves out; the seeds of fixed bugs; an idle day.
 # What fails says how to repeat it. `make sim` takes other seeds.
 
 number=0
@@ -64,6 +65,7 @@ mkdir -p "$O/report"
 run the_library_as_shipped sim --seed 1 --seeds 500 --fresh 560 --hours 10
 enough
 run the_smallest_steps sim-small --seed 1 --seeds 60 --fresh 40 --hours 4 --add
+run the_smallest_configuration sim-lean --seed 1 --seeds 100 --hours 4 --add
 run an_idle_day_costs_a_megabyte_at_most sim --idle-day
 fixed_bugs
 echo "1..$number"

@@ -201,7 +201,7 @@ static void tell_poll(uint32_t wait)
         if (!world.boxes[i].running)
             continue;
         text_fmt(&t, "; %u: state %u, aside %u, settled %u, no room %u%s", i,
-                 inf->reflector.state, inf->reflector.aside.state,
+                 inf->reflector.main.state, inf->reflector.aside.state,
                  inf->store.settled, inf->store.no_room,
                  inf->store.freed ? ", freed" : "");
     }
@@ -417,6 +417,8 @@ static void end_world(void)
         world.boxes[i].stopping = true;
         box_count_relists(&world.boxes[i]);
     }
+    if (!CONFIG_KINF_STOP)
+        return;
     kinf_stop(&world.kinf);
     apps.polling = true;
     while (!kinf_stopped(&world.kinf)) {

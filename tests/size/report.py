@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """report.py - what core costs: tables on screen, the same as JSON.
 
-  report.py size OUT.json MAP MAP_ASSERT     flash, from two linker maps
-  report.py ram OUT.json OBJECT SOURCE NM    pools, from ram_pools.c's object
+  report.py size OUT.json LEAN LEAN_ASSERT ALL ALL_ASSERT
+                       flash, from linker maps: smallest, everything
+  report.py ram OUT.json OBJECT SOURCE NM
+                       pools, from ram_pools.c's object
 """
 
 import json
@@ -56,7 +58,8 @@ def write(path, report):
     os.replace(path + ".new", path)
 
 
-def size(out, plain, asserting):
+def measure(title, plain, asserting):
+    """Of one configuration: its sum and its files, told on screen."""
     files, more = read_map(plain), read_map(asserting)
     if not files:
         sys.exit(f"{plain}: nothing of core was linked")
@@ -64,15 +67,21 @@ def size(out, plain, asserting):
     core["text_assert"] = total(more, "text")
     for name, row in files.items():
         row["text_assert"] = more.get(name, {"text": 0})["text"]
-    write(out, {"core": core, "files": files})
-    print(f"{'core, Cortex-M4 -Os':40}{'text':>8}{'data':>6}{'bss':>6}"
+    print(f"{title:40}{'text':>8}{'data':>6}{'bss':>6}"
           f"{'text with assertions':>23}")
-    for name in sorted(files):
-        row = files[name]
+    for name, row in sorted(files.items()) + [("all", core)]:
         print(f"{name:40}{row['text']:8}{row['data']:6}{row['bss']:6}"
               f"{row['text_assert']:23}")
-    print(f"{'all':40}{core['text']:8}{core['data']:6}{core['bss']:6}"
-          f"{core['text_assert']:23}")
+    return core, files
+
+
+def size(out, *maps):
+    core_all, files_all = measure("core, Cortex-M4 -Os, every feature",
+                                  *maps[2:])
+    print()
+    core, files = measure("core, Cortex-M4 -Os, smallest", *maps[:2])
+    write(out, {"core": core, "files": files, "core_all": core_all,
+                "files_all": files_all})
 
 
 def ram(out, obj, source, nm):

@@ -7,8 +7,11 @@ DEPS_SIZE := arm jsmn
 M4 := arm-none-eabi-gcc
 M4_FLAGS := -mcpu=cortex-m4 -mthumb -Os -ffreestanding -fcallgraph-info=su
 
+# lean.h leaves out the features a firmware of one informer can do without.
 $(call flavour,m4,$(M4),$(M4_FLAGS) -DCONFIG_KINF_ASSERT=0,,firmware)
 $(call flavour,m4-assert,$(M4),$(M4_FLAGS) -DCONFIG_KINF_ASSERT=1,,firmware)
+$(call flavour,m4-lean,$(M4),$(M4_FLAGS) -DCONFIG_KINF_ASSERT=0,tests/size/lean.h,firmware)
+$(call flavour,m4-lean-assert,$(M4),$(M4_FLAGS) -DCONFIG_KINF_ASSERT=1,tests/size/lean.h,firmware)
 
 # -nostdlib: what a firmware's C library adds is none of core's.
 define size_rules
@@ -19,13 +22,12 @@ $(O)/$(1)/smallest.elf $(O)/$(1)/smallest.map &: \
 	    -Wl,--gc-sections -Wl,-Map=$(O)/$(1)/smallest.map $$(filter %.o,$$^) \
 	    -lc_nano -lgcc -o $(O)/$(1)/smallest.elf
 endef
-$(eval $(call size_rules,m4))
-$(eval $(call size_rules,m4-assert))
+SIZE_FLAVOURS := m4-lean m4-lean-assert m4 m4-assert
+$(foreach f,$(SIZE_FLAVOURS),$(eval $(call size_rules,$(f))))
+SIZE_MAPS := $(SIZE_FLAVOURS:%=$(O)/%/smallest.map)
 
-$(O)/report/size.json: $(O)/m4/smallest.map $(O)/m4-assert/smallest.map \
-    tests/size/report.py
-	@$(PYTHON) tests/size/report.py size $@ $(O)/m4/smallest.map \
-	    $(O)/m4-assert/smallest.map
+$(O)/report/size.json: $(SIZE_MAPS) tests/size/report.py
+	@$(PYTHON) tests/size/report.py size $@ $(SIZE_MAPS)
 
 # The sizes a board is configured for, as its own compiler sees them.
 RAM_FLAVOUR ?= $(if $(filter linux,$(BOARD)),gateway,$(BOARD))
@@ -39,7 +41,7 @@ ifeq ($(BOARD),linux)
 size:
 	@.ci/deps.sh $(DEPS_SIZE)
 	$(MAKE_AGAIN) size-built
-size-built: $(O)/m4/smallest.map $(O)/m4-assert/smallest.map
+size-built: $(SIZE_MAPS)
 	@$(PYTHON) tests/size/report.py size $(O)/report/size.json $^
 endif
 

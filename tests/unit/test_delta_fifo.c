@@ -6,7 +6,6 @@
 #include "store/store_check.h"
 
 static struct fake_world w;
-static const struct kinf_version none;
 
 static void begin(uint32_t fifo)
 {
@@ -25,8 +24,7 @@ static kinf_idx queue(const char *name, const char *version)
 
     assert_int_equal(STORE_TAKEN, fake_receive(&w.inf.store, &o, true, false,
                                                &entry, &record));
-    kinf_fifo_push(&w.inf.fifo, &w.inf.store, KINF_DELTA_ADDED, entry, record,
-                   &none);
+    kinf_fifo_push(&w.inf.fifo, &w.inf.store, entry, record);
     kinf_store_check(&w.inf.store, &w.inf.fifo, &w.inf.processor);
     return entry;
 }
@@ -135,8 +133,8 @@ static void test_bookmarks_and_markers_have_no_key(void **state)
     (void)state;
     begin(2);
     f = &w.inf.fifo;
-    kinf_fifo_push(f, &w.inf.store, KINF_DELTA_BOOKMARK, (kinf_idx)KINF_NONE,
-                   (kinf_idx)KINF_NONE, &version);
+    kinf_fifo_push(f, &w.inf.store, (kinf_idx)KINF_NONE,
+                   (kinf_idx)KINF_NONE)->version = version;
     assert_int_equal('7', kinf_fifo_first(f)->version.text[0]);
     pop();
     assert_int_equal(0, fifo_len(f));
@@ -157,9 +155,8 @@ static void test_what_is_full_takes_nothing(void **state)
     begin(1);
     queue("a", "1");
     expect_assert_failure(kinf_fifo_push(&w.inf.fifo, &w.inf.store,
-                                         KINF_DELTA_BOOKMARK,
                                          (kinf_idx)KINF_NONE,
-                                         (kinf_idx)KINF_NONE, &none));
+                                         (kinf_idx)KINF_NONE));
     fake_end_world(&w);
 }
 

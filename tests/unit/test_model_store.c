@@ -102,9 +102,12 @@ static void wait_for_place(void)
 
 static void push(enum kinf_delta_type type, kinf_idx entry, kinf_idx record)
 {
-    static const struct kinf_version none;
+    struct kinf_delta *d = kinf_fifo_push(&w.inf.fifo, &w.inf.store, entry,
+                                          record);
 
-    kinf_fifo_push(&w.inf.fifo, &w.inf.store, type, entry, record, &none);
+    d->type = (uint8_t)type;
+    d->generation = w.inf.store.generation;
+    d->version.len = 0;
 }
 
 static void receive(unsigned key)
@@ -151,9 +154,6 @@ static void relist(void)
     }
     wait_for_place();
     push(KINF_DELTA_SWEEP, (kinf_idx)KINF_NONE, (kinf_idx)KINF_NONE);
-    w.inf.fifo.slots[(w.inf.fifo.tail - 1) % w.inf.fifo.size].complete = true;
-    w.inf.fifo.slots[(w.inf.fifo.tail - 1) % w.inf.fifo.size].generation =
-        w.inf.store.generation;
     check();
 }
 

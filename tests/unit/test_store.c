@@ -31,14 +31,14 @@ static void check(void)
 /* Receives an object and queues it if it was taken. */
 static int receive(const struct fake_object *o, bool by_bytes)
 {
-    static const struct kinf_version none;
     int answer = fake_receive(&w.inf.store, o,
                               kinf_controller_in_flight(&w.inf), by_bytes,
                               &entry, &record);
 
     if (answer == STORE_TAKEN)
-        kinf_fifo_push(&w.inf.fifo, &w.inf.store, KINF_DELTA_UPDATED, entry,
-                       record, &none);
+        *kinf_fifo_push(&w.inf.fifo, &w.inf.store, entry, record) =
+            (struct kinf_delta){ .type = KINF_DELTA_UPDATED, .entry = entry,
+                                 .record = record };
     check();
     return answer;
 }
