@@ -15,8 +15,8 @@ $(call flavour,sim,gcc,$(SANITIZE),,gateway)
 $(call flavour,sim-world,gcc,$(SIM_WORLD),,gateway)
 $(call flavour,sim-small,gcc,$(SANITIZE),tests/sim/small.h,gateway)
 $(call flavour,sim-small-world,gcc,$(SIM_WORLD),tests/sim/small.h,gateway)
-$(call flavour,sim-lean,gcc,$(SANITIZE),tests/size/lean.h,gateway)
-$(call flavour,sim-lean-world,gcc,$(SIM_WORLD),tests/size/lean.h,gateway)
+$(call flavour,sim-lean,gcc,$(SANITIZE),tests/sim/lean.h,gateway)
+$(call flavour,sim-lean-world,gcc,$(SIM_WORLD),tests/sim/lean.h,gateway)
 
 define sim_rules
 $(O)/$(1)/sim: $(call objects,$(1),$(CORE_SRC)) \
