@@ -93,7 +93,8 @@ def slow_reader_of_a_list_is_cut(s):
     s.side.wait(68)
     s.side.hold(line, False)
     answer = line.read(lambda a: False, 20)
-    s.say(f"{answer.code}, ended {answer.ended}, closed {answer.closed}")
+    # how much of it still arrives is chance
+    s.say(f"ended {answer.ended}, closed {answer.closed}")
 
 
 test_model.CASES.clear()
