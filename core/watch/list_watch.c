@@ -39,7 +39,8 @@ void kinf_list_watch_init(struct kinf_list_watch *lw,
  * a value. Values a to g are the configuration's, in its order. */
 static const char request_text[] = KINF_SESSION_GET(
     "/api%-s/%a/%b/namespaces/%E/%c/%O?limit=%l&continue=%K"
-    "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%w&resourceVersion=%V" STREAM
+    "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%w"
+    "&resourceVersion=%V" STREAM
     "&resourceVersionMatch=%m&labelSelector=%F&fieldSelector=%G");
 
 enum { CONFIG_SPANS = offsetof(struct kinf_informer_config, metadata_only) };
