@@ -74,10 +74,16 @@ class Shrinker:
                 if size == 1:
                     break
                 parts = min(len(lines), parts * 2)
-            print(f"\r{len(lines)} lines, {self.tries} tries ", end="",
-                  file=sys.stderr)
-        print(file=sys.stderr)
+            if sys.stderr.isatty():
+                print(f"\r{len(lines)} lines, {self.tries} tries ", end="",
+                      file=sys.stderr)
         return lines
+
+    def story(self, path):
+        """The end of the trace, which says what went wrong."""
+        out = subprocess.run(self.base + ["--script", path, "--trace"],
+                             capture_output=True, errors="replace").stdout
+        return "\n".join(out.rstrip().splitlines()[-30:])
 
     def cut_tail(self, lines):
         """What comes after the failure cannot have caused it."""
@@ -104,8 +110,8 @@ def main():
     with open(a.out, "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
     print("\n".join(lines))
-    print(s.text.strip()[-2000:])
-    print("the story: " + " ".join(s.base) + f" --script {a.out} --trace")
+    print("\nhow it ends:\n" + s.story(a.out))
+    print("\nall of it: " + " ".join(s.base) + f" --script {a.out} --trace")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# suite: alone timeout=900
+"""test_mutants.py - the proof of the proof, in part: each fault of
+tests/sim/mutants still applies, and those of a sixth, drawn anew in each run,
+are found by the first seeds of the simulation. `make sim-mutants` runs all of
+them on two sets of seeds.
+"""
+
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import tap  # noqa: E402
+
+O = os.environ.get("O", "build")
+STALE = """[stale] core/watch/recover.c after_gone
+It was there once.
+- r->can_resume = perhaps;
+"""
+SILENT = """[silent] core/watch/recover.c after_gone
+What nobody can see.
+- r->gone_before = true;
++ r->gone_before = !false;
+"""
+
+
+def flags():
+    """How core was compiled, without its warnings."""
+    with open(f"{O}/sim/.flags", encoding="utf-8") as f:
+        words = f.read().split()
+    return " ".join(w for w in words if not w.startswith("-W"))
+
+
+def mutants(*more):
+    jsmn = os.environ.get("JSMN_DIR", "build/src/jsmn")
+    return subprocess.run(
+        [sys.executable, f"{HERE}/mutants.py", "--compile",
+         f"{flags()} -std=c11 -isystem {jsmn}", "--link", flags(),
+         "--objects", f"{O}/sim/obj", "--world", f"{O}/sim-world/obj",
+         "--out", f"{O}/mutants", "--first", "1", *more],
+        capture_output=True, text=True)
+
+
+def from_list(text, *more):
+    with tempfile.NamedTemporaryFile("w", suffix=".mutants") as f:
+        f.write(text)
+        f.flush()
+        return mutants("--list", f.name, *more)
+
+
+class Mutants(unittest.TestCase):
+    def test_every_fault_applies(self):
+        done = mutants("--check")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+
+    def test_a_sixth_of_the_faults_is_found(self):
+        part = f"{random.randint(1, 6)}/6"
+        done = mutants("--part", part)
+        print("\n".join("# " + x for x in done.stdout.splitlines()))
+        self.assertEqual(0, done.returncode, f"--part {part}\n{done.stdout}")
+
+    def test_a_fault_that_no_longer_applies_is_an_error(self):
+        done = from_list(STALE, "--check")
+        self.assertEqual(1, done.returncode)
+        self.assertIn("STALE", done.stdout)
+
+    def test_a_fault_that_survives_is_an_error(self):
+        done = from_list(SILENT, "--seeds", "2")
+        self.assertEqual(1, done.returncode)
+        self.assertIn("SURVIVES silent", done.stdout)
+
+    def test_a_failing_seed_shrinks_to_a_story(self):
+        done = mutants("--only", "new-uid-is-an-update")
+        seed = re.search(r"seed (\d+), after", done.stdout)[1]
+        with tempfile.TemporaryDirectory() as d:
+            short = subprocess.run(
+                [sys.executable, f"{HERE}/shrink.py",
+                 f"{O}/mutants/new-uid-is-an-update/sim", "--seed", seed,
+                 "--out", f"{d}/script"], capture_output=True, text=True)
+            with open(f"{d}/script", encoding="utf-8") as f:
+                lines = f.read().splitlines()
+        self.assertLessEqual(len(lines), 8, lines)
+        self.assertRegex(short.stdout, r"recreate|delete")
+        self.assertIn("to another uid", short.stdout)
+
+
+if __name__ == "__main__":
+    tap.main()
