@@ -417,7 +417,8 @@ uint32_t kinf_processor_wait(const struct kinf_informer *inf)
             return 0;
         if (l->stuck && l->timed)
             wait = earlier_ms(wait, deadline_left(l->retry_at_ms, now));
-        if (CONFIG_KINF_RESYNC && l->resync_ms > 0 && l->synced && l->cursor_kind == CURSOR_NONE)
+        if (CONFIG_KINF_RESYNC && l->resync_ms > 0 && l->synced &&
+            l->cursor_kind == CURSOR_NONE)
             wait = earlier_ms(wait, deadline_left(l->resync_at_ms, now));
     }
     return wait;
@@ -467,7 +468,8 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
         .inf = inf, .handler = handler, .ctx = ctx, .mode = (uint8_t)mode,
         .place = place, .resync_ms = resync_ms,
         .cursor_kind = CONFIG_KINF_LATE ? CURSOR_LATE : CURSOR_NONE,
-        .first = CONFIG_KINF_LATEST_MODE && mode == KINF_LATEST ? NONE : 0, .last = NONE
+        .first = CONFIG_KINF_LATEST_MODE && mode == KINF_LATEST ? NONE : 0,
+        .last = NONE
     };
     p->used[mode] |= 1u << place;
     while (*end != NULL)

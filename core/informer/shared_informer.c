@@ -112,26 +112,26 @@ static void check_sizes(const struct kinf_informer_config *config)
     KINF_ASSERT(CONFIG_KINF_METADATA || !config->metadata_only);
 }
 
-/* Gives every pool its place, empty. */
+/* Gives every pool its place, empty. store, fifo and processor are zero. */
 static void lay_out(struct kinf_informer *inf)
 {
     const struct kinf_sizes *z = &inf->config->sizes;
+    struct kinf_processor *p = &inf->processor;
     char *at = inf->config->memory;
 
-    inf->store = (struct kinf_store){ .hash_key = inf->k->hash_key };
+    inf->store.hash_key = inf->k->hash_key;
     carve_store(&inf->store, z, &at);
-    inf->fifo = (struct kinf_delta_fifo){
-        .slots = carve(&at, z->fifo * sizeof(struct kinf_delta)),
-        .size = z->fifo
-    };
-    inf->processor = (struct kinf_processor){
-        .slots = carve(&at, (size_t)z->every * z->ring *
-                                sizeof(struct kinf_slot)),
-        .links = carve(&at, (size_t)z->latest * z->objects *
-                                sizeof(struct kinf_link)),
-        .ring = z->ring, .objects = z->objects,
-        .places = { (uint8_t)z->every, (uint8_t)z->latest }
-    };
+    inf->fifo.slots = carve(&at, z->fifo * sizeof(struct kinf_delta));
+    inf->fifo.size = z->fifo;
+    p->slots = carve(&at, (size_t)z->every * z->ring *
+                              sizeof(struct kinf_slot));
+    if (CONFIG_KINF_LATEST_MODE)
+        p->links = carve(&at, (size_t)z->latest * z->objects *
+                                  sizeof(struct kinf_link));
+    p->ring = z->ring;
+    p->objects = z->objects;
+    p->places[KINF_EVERY] = (uint8_t)z->every;
+    p->places[KINF_LATEST] = (uint8_t)z->latest;
     if (CONFIG_KINF_LATEST_MODE && z->latest > 0)
         memset(inf->processor.links, 0,
                (size_t)z->latest * z->objects * sizeof(struct kinf_link));
@@ -177,6 +177,9 @@ void kinf_informer_end(struct kinf_informer *inf)
 
     kinf_reflector_stop(inf);
     kinf_processor_stop(inf);
+    inf->store = (struct kinf_store){ .reserved = false };
+    inf->fifo = (struct kinf_delta_fifo){ .slots = NULL };
+    inf->processor = (struct kinf_processor){ .slots = NULL };
     lay_out(inf);
     while (*link != inf)
         link = &(*link)->next;

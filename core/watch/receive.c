@@ -190,8 +190,8 @@ void kinf_receive_list_end(struct kinf_informer *inf)
 
 /* Takes in an object or a deletion: entry gets what it is about, or none.
  * Returns what is to be told of it. */
-static int take(struct kinf_informer *inf, struct kinf_exchange *x,
-                kinf_idx *entry, kinf_idx *record)
+KINF_APART static int take(struct kinf_informer *inf, struct kinf_exchange *x,
+                           kinf_idx *entry, kinf_idx *record)
 {
     struct kinf_reflector *r = &inf->reflector;
     int err;
