@@ -116,18 +116,20 @@ static uint32_t now_ms(void *ctx)
     return ticks;
 }
 
-/* The counter runs down; it may have begun anew before its interrupt came. */
+/* The counter runs down. At 0 a tick begins and its interrupt is due, which may
+ * have come within that one clock, or not yet. */
 uint32_t board_clocks(void)
 {
-    uint32_t per_tick = board_clock_hz / 1000, whole, left;
+    uint32_t per_tick = board_clock_hz / 1000, whole, left, past;
 
     do {
         whole = ticks;
         left = SYSTICK[2];
-        if (SYSTICK_PENDING != 0 && left > per_tick / 2)
+        past = left == 0 ? 0 : per_tick - left;
+        if (SYSTICK_PENDING != 0 && past < per_tick / 2)
             whole++;
     } while (whole - ticks > 1);
-    return whole * per_tick + (per_tick - 1 - left);
+    return whole * per_tick + past;
 }
 
 char board_command(void)

@@ -25,7 +25,7 @@ GIVEN_BACK = ("entries", "objects", "fifo", "ring", "arena", "PBUF_POOL",
               "PBUF")
 # The last connection may still wait for the server's last word; its place goes
 # to the next one that asks (port/lwip).
-CLOSING = {"TCP_PCB": 1, "TCP_SEG": 2, "heap": 300}
+CLOSING = {"TCP_PCB": 2, "TCP_SEG": 4, "heap": 600}
 
 
 def other_authority():

@@ -390,9 +390,11 @@ static void loop(void)
         obey(command);
     }
     release();
-    kinf_stop(&kinf);
-    while (!kinf_stopped(&kinf))
-        (void)work_poll();
+    if (CONFIG_KINF_STOP) {
+        kinf_stop(&kinf);
+        while (!kinf_stopped(&kinf))
+            (void)work_poll();
+    }
 }
 
 int main(void)
