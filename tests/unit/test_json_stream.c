@@ -770,6 +770,17 @@ static void test_stream_refuses_brackets_that_close_nothing(void **state)
            "'resourceVersion':'1'}}}}", "BOOKMARK version=1\nJSON");
 }
 
+/* Outside of an object paths decide nothing. */
+static void test_stream_passes_over_what_stands_beside_objects(void **state)
+{
+    const struct kinf_span keep = KINF_SPAN("a");
+    struct how how = { .mode = JSON_LIST, .keep = &keep, .keep_count = 1 };
+
+    (void)state;
+    expect(&how, "{'x':{'y':{'a':'a text','z':['b',1]}},'items':[],"
+           "'metadata':{'resourceVersion':'7'}}", "end version=7\n");
+}
+
 /* Names with dots and names that look like the path so far. */
 static void test_stream_follows_a_path_by_whole_names(void **state)
 {
@@ -1408,6 +1419,7 @@ int main(void)
         cmocka_unit_test(test_stream_keeps_what_a_path_names),
         cmocka_unit_test(test_stream_passes_over_names_of_any_length),
         cmocka_unit_test(test_stream_refuses_brackets_that_close_nothing),
+        cmocka_unit_test(test_stream_passes_over_what_stands_beside_objects),
         cmocka_unit_test(test_stream_follows_a_path_by_whole_names),
 #if CONFIG_KINF_KEEP_PATHS >= 4
         cmocka_unit_test(test_stream_keeps_what_several_paths_name),
