@@ -36,11 +36,7 @@ $(SHORT)/%/.config: boards/%/defconfig tests/boards/short.config \
 endif
 test-built: $(BOARD_IMAGES)
 
-# What takes real minutes.
-test-long: deps-test
-	$(MAKE_AGAIN) apiserver $(BOARD_IMAGES)
-	@$(RUN_TESTS) --only-given $(wildcard tests/*/long_*.py)
-.PHONY: test-long
+LONG_NEEDS += $(BOARD_IMAGES)
 
 # ---- what a board costs ----------------------------------------------------
 

@@ -638,7 +638,7 @@ class Restarted(unittest.TestCase):
                 self.assertEqual(["update over/same"], k.next(name))
             version = self.version("over", "same")
             k.process.send_signal(signal.SIGSTOP)
-            for _ in range(3): # others write, too
+            for _ in range(10): # others write, too
                 self.server.command("restore over")
                 if self.write_at("over", "same", "a=theirs", version):
                     break
