@@ -5,10 +5,10 @@
   stack.py ELF MAP CALLS [--cross PREFIX] [--path] [--report REPORT.json]
 
 MAP names the objects; beside each lies gcc's .ci file (-fcallgraph-info=su).
-What came compiled (libc, libgcc) is read from the ELF's code. Calls through pointers are resolved by the file CALLS, see boards/calls;
-one that is not listed is an error, and so are recursion and frames without a
-bound that are not listed there. A bound above the linker script's stack_size is one,
-too."""
+What came compiled (libc, libgcc) is read from the ELF's code. Calls through
+pointers are resolved by the file CALLS, see boards/calls; one that is not
+listed is an error, and so are recursion and frames without a bound that are
+not listed there. A bound above the linker script's stack_size is one, too."""
 
 import argparse
 import fnmatch

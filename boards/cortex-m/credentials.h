@@ -29,9 +29,9 @@ struct kinf_span board_text(const char *text);
 /* The page's trust anchors. */
 struct kinf_span board_anchors(void);
 
-/* Renews the token: sent from the next request on, in place of the page's. Kept,
- * not copied: it stays as it is until a request has gone out with the one after
- * it. An empty span brings back the page's. Not from an interrupt. */
+/* Renews the token: sent from the next request on, in place of the page's. It
+ * is kept, not copied: it stays as it is until a request has gone out with the
+ * one after it. An empty span brings back the page's. Not from an interrupt. */
 void board_token_renew(struct kinf_span token);
 /* What kinf_config.credentials asks. */
 struct kinf_span board_token(void *ctx, bool refused);

@@ -184,8 +184,9 @@ def lists(r):
     r.record("configmaps-none.list", MAPS)
     r.put("app", {"app.conf": "listen 80;\nroot <srv> & co;\n", "log": "debug",
                   "quote": "\"a\\b\"\t\u0000\u2028"}, labels={"tier": "a"})
-    r.put("names", {"green": "grün €\u2003🐧"}, labels={"tier": "b"}, annotations={
-        LAST_APPLIED: '{"apiVersion":"v1"}\n', "note": "kept"})
+    r.put("names", {"green": "grün €\u2003🐧"}, labels={"tier": "b"},
+          annotations={LAST_APPLIED: '{"apiVersion":"v1"}\n',
+                       "note": "kept"})
     r.record("configmaps.list", MAPS)
     r.record("configmaps-pretty.list", MAPS + "?labelSelector=tier%3Da",
              agent="curl/8")
