@@ -62,8 +62,8 @@ fixed_bugs()
 }
 
 mkdir -p "$O/report"
-run the_library_as_shipped sim --seed 1 --seeds 700 --hours 10
-run other_seeds_of_it sim --seed 20000 --seeds 400 --hours 10 --add
+run the_library_as_shipped sim --seed 20000 --seeds 830 --hours 10
+run other_seeds_of_it sim --seed 1 --seeds 240 --hours 10 --add
 enough
 run the_smallest_steps sim-small --seed 1 --seeds 100 --hours 4 --add
 run the_smallest_configuration sim-lean --seed 1 --seeds 100 --hours 4 --add
