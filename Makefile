@@ -3,10 +3,13 @@
 # make help:
 #   make run                  watch KUBECONFIG's cluster, or a test server's
 #   make test                 every test; T="unit e2e/test_x" picks suites
-#   make test-long            what takes real minutes
 #   make record-streams       tests/streams anew, from a real server
 #   make unit T=test_ring     unit tests alone
 #   make test-long            what takes real minutes
+#   make sim                  the simulated world; SEED= SEEDS= HOURS= TRACE=1
+#   make sim-shrink SEED=     a failing seed as a short script
+#   make sim-mutants          planted faults that it must find
+#   make coverage             lines, branches and MC/DC of core by its tests
 #   make fuzz                 SECONDS=60 for each fuzzer; FUZZ="path" picks
 #   make port-test PORT=lwip  a port through the conformance suite
 #   make freertos             port/freertos for FREERTOS_DIR's kernel
@@ -14,6 +17,7 @@
 #   make install              DESTDIR= PREFIX=
 #   make size ram_report      what core costs
 #   make bench                against client-go and a bare drain
+#   make BOARD=lm3s6965evb run firmware size ram_report stack steps debug
 #   make defconfig menuconfig savedefconfig
 #   make deps                 what all of this needs, from Debian
 # with BOARD=linux (default) or another folder of boards/, O= for the output,
@@ -141,9 +145,9 @@ deps-board:
 help:
 	@sed -n '/^# make help:/,/^$$/s/^# \{0,1\}//p' Makefile | sed 1d
 
+# All but sources and test servers, which take long to come again.
 clean:
-	rm -rf $(addprefix $(O)/,gateway host linux m4 m4-assert report test \
-	    $(UNIT_FLAVOURS) $(BOARD))
+	rm -rf $(filter-out %/src %/apiserver%,$(wildcard $(O)/*))
 
 # Changes files: look at the difference before you keep it.
 format:
