@@ -9,15 +9,18 @@
 
 #include "kinformer.h"
 
-/* Returns the next wait in ms and doubles the one after it, up to the cap. */
-static inline uint32_t backoff_next(struct kinf_backoff *b, uint32_t random)
+/* Returns the next wait in ms, of d and at_least the later with a random part
+ * of d on top, and doubles the one after it, up to the cap. Those who were told
+ * to wait equally long do not come back together either. */
+static inline uint32_t backoff_next(struct kinf_backoff *b, uint32_t at_least,
+                                    uint32_t random)
 {
     uint32_t d = b->next_ms != 0 ? b->next_ms : CONFIG_KINF_BACKOFF_MS;
 
     b->next_ms = d < CONFIG_KINF_BACKOFF_CAP_MS / 2
                      ? d * 2
                      : CONFIG_KINF_BACKOFF_CAP_MS;
-    return d + random % d;
+    return (d > at_least ? d : at_least) + random % d;
 }
 
 static inline void backoff_reset(struct kinf_backoff *b)

@@ -20,7 +20,8 @@ static uint32_t random_below(const struct kinf_informer *inf, uint32_t end)
 uint32_t kinf_recover_backoff(struct kinf_informer *inf,
                               struct kinf_exchange *x)
 {
-    return backoff_next(&x->backoff, kinf_reflector_random(inf));
+    return backoff_next(&x->backoff, x->item.retry_after_ms,
+                        kinf_reflector_random(inf));
 }
 
 /* How long the connection lasted decides where the backoff begins. */
@@ -124,9 +125,7 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
 {
     struct kinf_reflector *r = &inf->reflector;
     bool lasted = had_lasted(inf);
-    uint32_t retry_ms = r->main.item.retry_after_ms;
     uint32_t spread_ms = inf->k->config->spread_ms;
-    uint32_t wait;
 
     if (err == KINF_ERR_GONE || err == KINF_ERR_VERSION_AHEAD)
         return after_gone(inf);
@@ -154,9 +153,10 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
         return CONFIG_KINF_DENIED_MS +
                random_below(inf, CONFIG_KINF_DENIED_MS / 4);
     }
-    wait = lasted ? random_below(inf, spread_ms > 0 ? spread_ms : 1000)
-                  : kinf_recover_backoff(inf, &r->main);
-    return later_ms(retry_ms, wait);
+    if (!lasted)
+        return kinf_recover_backoff(inf, &r->main);
+    return r->main.item.retry_after_ms +
+           random_below(inf, spread_ms > 0 ? spread_ms : 1000);
 }
 
 /* Watches that end, however they end, and showed nothing: three in a row are

@@ -51,6 +51,8 @@ enum json_state {
 };
 enum { LEVELS = 32 };
 
+enum { RETRY_CAP_S = CONFIG_KINF_RETRY_AFTER_CAP_MS / 1000 };
+
 /* What we know: roles of containers, and fields. A field that holds a
  * container bears the name of its role, and so does what an array holds. In
  * this order because ranges of it are asked for. */
@@ -484,7 +486,7 @@ static void end_taking(struct kinf_json_stream *s)
             item->http_status = (int)number;
             break;
         }
-        number = (number < 1000000 ? number : 1000000) * 1000;
+        number = (number < RETRY_CAP_S ? number : RETRY_CAP_S) * 1000;
         if (number > item->retry_after_ms) /* a header may have said more */
             item->retry_after_ms = number;
         break;

@@ -63,8 +63,10 @@ struct box {
     uint64_t listed_rev;  /* of the last one, 0 when it has been looked at */
     uint32_t listed_restores, listed_by;
     uint32_t sessions;    /* bit mask of links that ask for it */
-    uint64_t not_before;  /* the server asked us not to come back before */
-    uint32_t waits_on;    /* link by which it did */
+    struct wait {         /* the server asked us not to come back before */
+        uint64_t until;
+        uint32_t link;    /* by which it did */
+    } waits[2];           /* lists and watches; single requests */
     uint32_t errors;
     bool nameless; /* some item had no name since it was complete */
     bool has_index;

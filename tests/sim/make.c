@@ -337,7 +337,7 @@ void box_start(struct box *b)
         b->inf.store.generation = (uint16_t)(UINT16_MAX -
                                              rng_below(choice(), 8));
     b->running = true;
-    b->not_before = 0;
+    b->waits[0].until = b->waits[1].until = 0;
     b->stopping = b->has_index = b->listing = false;
     box_add_apps(b);
     if (one_in(2))

@@ -85,16 +85,29 @@ static struct box *box_of(const struct asked *a)
     return found;
 }
 
+/* What a request of this kind waits for; NULL where one cannot tell whose it
+ * is: a list of a single item looks like a probe. */
+static struct wait *wait_of(struct box *b, const struct asked *a)
+{
+    bool alike = b->view.metadata_only && b->config.limit == 1;
+
+    if (world.turns || (a->probe && alike))
+        return NULL;
+    return &b->waits[a->get || a->probe];
+}
+
 /* A request that the server has asked not to see yet, or one that does not go
  * on where the answer before it ended. */
 static void check_manners(struct box *b, const struct asked *a)
 {
-    if (a->get || a->probe || world.turns)
+    struct wait *w = wait_of(b, a);
+
+    if (w == NULL)
         return;
-    MUST(sim.now >= b->not_before || world.links[b->waits_on].lost,
+    MUST(sim.now >= w->until || world.links[w->link].lost,
          "informer %u: comes back %llu ms too early", b->number,
-         (unsigned long long)(b->not_before - sim.now));
-    b->not_before = 0;
+         (unsigned long long)(w->until - sim.now));
+    w->until = 0;
     MUST(!a->watch || a->stream || a->version >= a->told,
          "informer %u: watches from %llu, and was told of %llu", b->number,
          (unsigned long long)a->version, (unsigned long long)a->told);
@@ -126,15 +139,14 @@ void world_asked(const struct asked *a)
 void world_told_to_wait(const struct asked *a, uint32_t seconds)
 {
     uint64_t ms = (uint64_t)seconds * SECOND;
-    struct box *b = world.box_count > 0 && !a->get && !a->probe ? box_of(a)
-                                                                : NULL;
+    struct wait *w = world.box_count > 0 ? wait_of(box_of(a), a) : NULL;
 
-    if (b == NULL)
+    if (w == NULL)
         return;
     if (ms > CONFIG_KINF_RETRY_AFTER_CAP_MS)
         ms = CONFIG_KINF_RETRY_AFTER_CAP_MS;
-    b->not_before = sim.now + ms;
-    b->waits_on = a->link;
+    w->until = sim.now + ms;
+    w->link = a->link;
     world.links[a->link].lost = false;
 }
 

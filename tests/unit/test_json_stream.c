@@ -390,7 +390,7 @@ static void test_stream_reads_a_status(void **state)
     expect(&as_status,
            "{'code':-1,'details':{'retryAfterSeconds':99999999"
            "}}",
-           "end retry=1000000000\n");
+           "end retry=120000\n");
     expect(&as_status,
            "{'message':'Too large resource version: 1, current: "
            "0'}",

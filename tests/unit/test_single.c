@@ -370,6 +370,50 @@ static void test_a_fetch_that_fails_is_tried_again_after_the_backoff(
     fake_end_world(&w);
 }
 
+/* As a list does; the watch goes on meanwhile. */
+static void test_a_single_request_comes_back_when_the_server_asked_it_to(
+    void **state)
+{
+    static const struct {
+        struct fake_answer refusal;
+        uint32_t wait;
+    } cases[] = {
+        { { ONE "b", 429, STATUS(429), FAKE_WHOLE, "Retry-After: 7\r\n" },
+          7000 },
+        { { ONE "b", 503, "later", FAKE_WHOLE,
+            "Content-Type: text/plain\r\nRetry-After: 9\r\n" }, 9000 },
+        { { ONE "b", 429,
+            "{\"kind\":\"Status\",\"code\":429,\"details\":{"
+            "\"retryAfterSeconds\":999999}}", FAKE_WHOLE, NULL },
+          CONFIG_KINF_RETRY_AFTER_CAP_MS },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct fake_answer fetch[] = {
+            cases[i].refusal,
+            { ONE "b", 200, BIG("b", "4", F400), FAKE_WHOLE, NULL },
+        };
+
+        begin_full(fetch, COUNT_OF(fetch));
+        fake_push(&w.server, EVENT("DELETED", BIG("a", "6", F400)));
+        fake_run(&w, 0);
+        assert_int_equal(1, w.second.requests);
+        for (uint32_t left = cases[i].wait - 1, n; left > 0; left -= n) {
+            n = left < 1000 ? left : 1000;
+            fake_run(&w, n);
+            fake_push(&w.server, BOOKMARK("7")); /* it is well */
+        }
+        assert_int_equal(1, w.second.requests);
+        fake_run(&w, 1);
+        assert_int_equal(2, w.second.requests);
+        fake_run(&w, 10);
+        assert_string_equal("delete a@3 update b@4>4",
+                            fake_shown(&w.handler));
+        fake_end_world(&w);
+    }
+}
+
 /* A key longer than any real one: its object is not asked for. */
 static void test_an_object_of_an_overlong_key_is_not_fetched(void **state)
 {
@@ -629,6 +673,8 @@ int main(void)
             test_a_fetched_state_counts_only_if_it_is_the_one_we_hold),
         cmocka_unit_test(
             test_a_fetch_that_fails_is_tried_again_after_the_backoff),
+        cmocka_unit_test(
+            test_a_single_request_comes_back_when_the_server_asked_it_to),
         cmocka_unit_test(test_an_object_of_an_overlong_key_is_not_fetched),
         cmocka_unit_test(test_hours_of_silence_are_doubted_once_one_can_ask),
         cmocka_unit_test(test_many_that_had_no_room_come_by_one_list),
