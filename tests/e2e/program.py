@@ -37,6 +37,19 @@ def run(*words, program=SANITIZED, seconds=60, **env):
             done.stderr.decode(errors="replace"))
 
 
+def wait_for(check, what, seconds=40):
+    """Asks until it is so; a file that is not there yet is no answer."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if check():
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError("never: " + what)
+
+
 class Kinformer:
     """A running kinformer; what it prints is read as it comes."""
 

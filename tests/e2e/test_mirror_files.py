@@ -17,7 +17,7 @@ import unittest
 import program
 import apiserver
 import tap
-from program import GATEWAY, Kinformer
+from program import GATEWAY, Kinformer, wait_for
 
 server = None
 scratch = None
@@ -35,18 +35,6 @@ def setUpModule():
 def tearDownModule():
     server.close()
     scratch.cleanup()
-
-
-def wait_for(check, what, seconds=40):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if check():
-                return
-        except OSError:
-            pass  # not there yet
-        time.sleep(0.05)
-    raise AssertionError("never: " + what)
 
 
 def read(path):

@@ -17,7 +17,7 @@ import unittest
 import program
 import apiserver
 import tap
-from program import Kinformer, run, state
+from program import Kinformer, run, state, wait_for
 
 server = None
 scratch = None
@@ -52,18 +52,6 @@ def files(folder):
                 with open(at, "rb") as f:
                     seen[f"{namespace}/{name}/{key}"] = f.read()
     return seen
-
-
-def wait_for(check, what, seconds=20):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if check():
-                return
-        except OSError:
-            pass # a folder on its way
-        time.sleep(0.02)
-    raise AssertionError("never: " + what)
 
 
 class Mirror(unittest.TestCase):

@@ -4,8 +4,6 @@ started counts as in sync, no rights, reload, watchdog, stop. A drop-in of the
 test shortens its waits and shows where it logs; no other line is changed."""
 
 import os
-import signal
-import time
 import unittest
 
 import program
@@ -66,13 +64,11 @@ def log():
     return machine.try_to("cat", "/run/kinformer.log")[1]
 
 
-def wait_for(check, what, seconds=30):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if check():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"never: {what}; log: {log()}")
+def wait_for(check, what):
+    try:
+        program.wait_for(check, what)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; log: {log()}") from None
 
 
 class Service(unittest.TestCase):
