@@ -464,7 +464,7 @@ struct kinf_config {
     struct kinf_span user_agent;  /* empty: "kinformer/VERSION" */
     struct kinf_credentials credentials;
     /* After a connection that had lasted is lost, the first attempt is spread
-     * over so long, for fleets. 0: 1 s. */
+     * over so long. 0: 1 s; a fleet of a thousand wants 30,000 or more. */
     uint32_t spread_ms;
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "figures.h"
+#include "fleet.h"
 #include "talk.h"
 #include "world.h"
 
@@ -29,6 +30,8 @@ static const char usage[] =
     "  --add          to the figures that are there\n"
     "  --progress     tells how far it is\n"
     "  --idle-day     what a quiet informer costs in a day, and no more\n"
+    "  --fleet MS     do a thousand clients that lose the server come back\n"
+    "                 spread out, over MS if they can be served at once?\n"
     "  --talk         to the model server alone; see talk.h\n"
     "  --wire FILE    gets all that is received\n"
     "  --polls        tells of each poll, too\n"
@@ -49,7 +52,8 @@ struct run {
     struct options options;
     uint64_t seeds, fresh, first_fresh, failures;
     uint32_t jobs;
-    bool keep_going, progress, add, idle_day;
+    bool keep_going, progress, add, idle_day, fleet;
+    uint32_t spread_ms;
     const char *report, *program;
     unsigned faults_given;
     const char *faults_text;
@@ -337,6 +341,30 @@ static int idle_day(const struct run *run)
     return 0;
 }
 
+/* How many come back in one second. */
+static int fleet(const struct run *run)
+{
+    struct figures g = { .path = run->report };
+    struct fleet f;
+
+    snprintf(sim.repeat, sizeof(sim.repeat), "%s --seed %llu --fleet %u",
+             run->program, (unsigned long long)run->options.seed,
+             run->spread_ms);
+    fleet_run(run->options.seed, run->spread_ms, &f);
+    if (run->report == NULL)
+        return 0;
+    figures_read(&g);
+    figures_set(&g, "fleet_clients", f.clients);
+    if (run->spread_ms == 0) {
+        figures_set(&g, "fleet_peak_after_a_minute", f.peak_down);
+    } else {
+        figures_set(&g, "fleet_peak_spread", f.peak);
+        figures_set(&g, "fleet_requests_spread", f.requests);
+    }
+    figures_write(&g);
+    return 0;
+}
+
 /* ---- the command line --------------------------------------------------- */
 
 static uint64_t number(const char *text)
@@ -383,7 +411,10 @@ static bool setting(struct run *run, const char *name, const char *value)
         run->options.hours = (uint32_t)number(value);
     else if (strcmp(name, "--size") == 0)
         run->options.size = (int)number(value);
-    else if (strcmp(name, "--jobs") == 0)
+    else if (strcmp(name, "--fleet") == 0) {
+        run->fleet = true;
+        run->spread_ms = (uint32_t)number(value);
+    } else if (strcmp(name, "--jobs") == 0)
         run->jobs = (uint32_t)number(value);
     else if (strcmp(name, "--report") == 0)
         run->report = value;
@@ -429,6 +460,8 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--talk") == 0)
         return talk();
     read_options(&run, argc, argv);
+    if (run.fleet)
+        return fleet(&run);
     if (run.idle_day)
         return idle_day(&run);
     if (run.options.print_script || sim.trace) {

@@ -10,6 +10,7 @@ tests/sim/mutants lists them:
     - text that is there, exactly once in the function
     + text in its stead
     @ file function           another place of the same fault
+    ! --fleet 0               options in place of many seeds
 
 White space counts as one space. Text that is not found exactly once is an
 error: the fault no longer applies and has to be fitted anew.
@@ -42,6 +43,7 @@ class Mutant:
         self.name = name
         self.why = ""
         self.edits = []  # file, function, old lines, new lines
+        self.options = []
         self.place = place
 
     def begin(self, place):
@@ -69,6 +71,8 @@ def read_mutants(path):
                 continue
             elif line[0] in "-+":
                 mutants[-1].line(line[0], line[1:].strip())
+            elif line[0] == "!":
+                mutants[-1].options = line[1:].split()
             elif line[0] == "@":
                 mutants[-1].begin(tuple(line.split()[1:3]))
             elif not mutants[-1].why:
@@ -184,9 +188,17 @@ class Found:
         self.first_how = None
 
 
-def look(program, first, seeds, hours):
+def look(program, first, seeds, hours, options):
     """Runs seeds until one fails by a check of the world."""
     found = Found()
+    if options:
+        done = subprocess.run([program, "--seed", str(first), *options],
+                              capture_output=True, errors="replace")
+        if done.returncode != 0:
+            found.how, found.said = failure(done.stdout + done.stderr)
+            found.seed, found.tried = first, 1
+            found.first_how = found.how
+        return found
     seed, end = first, first + seeds
     while seed < end:
         done = subprocess.run(
@@ -212,7 +224,8 @@ def look(program, first, seeds, hours):
 def try_one(a, mutant):
     begun = time.monotonic()
     program = build(a, mutant)
-    sets = [look(program, first, a.seeds, a.hours) for first in a.first]
+    sets = [look(program, first, a.seeds, a.hours, mutant.options)
+            for first in a.first]
     return mutant, sets, time.monotonic() - begun
 
 

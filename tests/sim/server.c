@@ -394,6 +394,8 @@ static void retry_after(const struct conn *c, char *out, size_t size,
     struct asked asked = asked_of(c);
     struct text t = { NULL, 0, 0, 0 };
 
+    if (server.retry_after_s > 0)
+        seconds = server.retry_after_s;
     text_add(&t, "Retry-After: ");
     if (server.error_date)
         date(&t, server_wall_s() + seconds);

@@ -59,6 +59,7 @@ struct server {
     int error_code;
     unsigned error_scope;
     bool error_date; /* Retry-After as a date */
+    uint32_t retry_after_s; /* the same for all; 0: by chance */
     uint64_t odd_until;
     enum odd odd;
     uint64_t no_bookmarks_until;

@@ -5,8 +5,8 @@
 # test_sim.sh - the simulated world: 10,000 hours of the library as shipped,
 # ten of each seed, all faults; the same with the smallest steps a poll, and
 # without the features a small firmware leaves out; the seeds of fixed bugs; an
-# idle day. What fails says how to repeat it. `make sim` takes other seeds, and
-# draws new ones by SIM_ARGS="--fresh 500".
+# idle day; a fleet. What fails says how to repeat it. `make sim` takes other
+# seeds, and draws new ones by SIM_ARGS="--fresh 500".
 
 number=0
 failed=0
@@ -68,6 +68,8 @@ enough
 run the_smallest_steps sim-small --seed 1 --seeds 100 --hours 4 --add
 run the_smallest_configuration sim-lean --seed 1 --seeds 100 --hours 4 --add
 run an_idle_day_costs_a_megabyte_at_most sim --idle-day
+run a_fleet_that_lost_its_server_comes_back_spread_out sim --fleet 0
+run a_fleet_of_a_wide_spread_never_comes_as_a_crowd sim --fleet 30000
 fixed_bugs
 echo "1..$number"
 exit "$failed"
