@@ -280,7 +280,7 @@ static uint32_t hindrance(const struct kinf_informer *inf,
         (!x->aside && !by_turns(inf)))
         return NEVER;
     if (s->line == NULL)
-        return CONFIG_KINF_TURN_STUCK_MS;
+        return NEVER; /* who joins the line wakes us */
     return kinf_reflector_left(inf, x->paused_ms + CONFIG_KINF_TURN_STUCK_MS);
 }
 

@@ -51,6 +51,8 @@ int kinf_session_lease(struct kinf_session *s, struct kinf_lease *lease)
         *end = lease;
         lease->next = NULL;
         lease->waiting = true;
+        if (CONFIG_KINF_TURNS && s->owner != NULL)
+            kinf_wake(s->k); /* the owner may be stuck, and looks again */
     }
     if (s->owner != NULL || s->line != lease || s->k->reloading)
         return KINF_ERR_AGAIN;

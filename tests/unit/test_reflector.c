@@ -429,6 +429,39 @@ static void test_a_turn_that_is_not_read_on_is_lost(void **state)
     end_two();
 }
 
+/* The connection is kept and costs nothing until somebody else has a use for
+ * it: the other is stuck, too, and wants none. */
+static void test_a_stuck_turn_sleeps_until_somebody_joins_the_line(
+    void **state)
+{
+    static const struct fake_answer script[] = {
+        { "configmaps?limit", 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE,
+          NULL },
+        { "secrets?limit", 200, LIST("5", OBJECT("s", "4")), FAKE_WHOLE,
+          NULL },
+        { "configmaps?watch", 200, "", FAKE_OPEN, NULL },
+        { "secrets?watch", 200, FOUR, FAKE_OPEN, NULL },
+        { "configmaps?watch", 200, FOUR, FAKE_OPEN, NULL },
+        { "secrets?watch", 200, EVENT("ADDED", OBJECT("t", "10")), FAKE_OPEN,
+          NULL },
+    };
+
+    (void)state;
+    begin_two(script, COUNT_OF(script));
+    fake_run(&w, 10000);
+    w.handler.answer = second_handler.answer = KINF_ERR_AGAIN;
+    fake_finish(&w.server);
+    fake_run(&w, 5 * CONFIG_KINF_TURN_STUCK_MS);
+    assert_int_equal(5, w.server.requests);
+    assert_in_range(fake_run(&w, 600000), 0, 2);
+    second_handler.answer = KINF_OK;
+    kinf_listener_resume(&second_handler.listener);
+    fake_run(&w, 10);
+    assert_int_equal(6, w.server.requests);
+    assert_non_null(strstr(second_handler.log, "add t@10"));
+    end_two();
+}
+
 #define C400 C100 C100 C100 C100
 #define BIG(name, version) META(name, "u", version, ",\"x\":\"" C400 "\"")
 
@@ -683,6 +716,8 @@ int main(void)
         cmocka_unit_test(test_a_list_after_a_break_is_a_new_one),
         cmocka_unit_test(test_two_informers_take_turns_on_one_connection),
         cmocka_unit_test(test_a_turn_that_is_not_read_on_is_lost),
+        cmocka_unit_test(
+            test_a_stuck_turn_sleeps_until_somebody_joins_the_line),
         cmocka_unit_test(
             test_a_fetch_that_is_not_read_on_is_given_up_for_others),
         cmocka_unit_test(
