@@ -82,6 +82,7 @@ uint32_t state_of(const struct box *box, const struct kinf_object *o,
                   uint32_t seq)
 {
     uint32_t object = object_of_uid(o->uid.ptr, o->uid.len);
+    uint32_t outside = NO_STATE;
     const struct object *of;
 
     if (object == UINT32_MAX)
@@ -99,10 +100,16 @@ uint32_t state_of(const struct box *box, const struct kinf_object *o,
         if (!is_text(o->name, key_of(at)->name) ||
             !is_text(o->namespace_, key_of(at)->namespace_))
             return NO_STATE;
-        if (looks_so(box, o, at))
+        if (!looks_so(box, o, at))
+            continue;
+        if (view_holds(&box->view, at))
             return at;
+        /* Without a version several may look so: one that is selected counts
+         * before those that are not. */
+        if (outside == NO_STATE)
+            outside = at;
     }
-    return NO_STATE;
+    return outside;
 }
 
 static uint64_t hash_span(uint64_t h, struct kinf_span s)
@@ -361,8 +368,31 @@ static const struct kinf_event_handler filtering = {
 
 /* ---- their life --------------------------------------------------------- */
 
+/* It is polled for each resync, and where the cache is empty nothing comes of
+ * it. */
+static uint64_t resyncs_of(const struct app *a)
+{
+    uint64_t from = a->added_at > apps.hour_at ? a->added_at : apps.hour_at;
+
+    return a->used && a->resync_ms > 0 ? (sim.now - from) / a->resync_ms + 1
+                                       : 0;
+}
+
+uint64_t apps_resyncs(void)
+{
+    uint64_t sum = apps.resyncs;
+
+    for (uint32_t i = 0; i < world.box_count; i++)
+        for (uint32_t j = 0; j < BOX_APPS; j++)
+            sum += resyncs_of(&world.boxes[i].apps[j]);
+    apps.resyncs = 0;
+    apps.hour_at = sim.now;
+    return sum;
+}
+
 static void forget(struct app *a)
 {
+    apps.resyncs += resyncs_of(a);
     a->used = a->removed = a->stuck_told = a->was_synced = false;
     a->stuck_until = a->slow_until = a->refused_until = 0;
     a->refused = TOLD_NOTHING;

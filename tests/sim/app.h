@@ -83,7 +83,8 @@ struct apps {
     uint32_t mischief;   /* in 1,000 callbacks: something odd is done inside */
     uint64_t callbacks;
     uint32_t callbacks_in_poll;
-    uint64_t in_flight;
+    uint64_t hour_at; /* this hour's begin, */
+    uint64_t resyncs; /* and those of handlers that have gone since */
 };
 extern struct apps apps;
 
@@ -95,6 +96,8 @@ void app_resume(struct app *a);
 void apps_reap(struct box *box);
 /* The informer was stopped: nobody may be called any more. */
 void apps_end(struct box *box);
+/* Resyncs that were due since this was asked last. */
+uint64_t apps_resyncs(void);
 /* Every handler shows what the cache holds, and has synced. */
 void apps_check(struct box *box);
 

@@ -79,18 +79,19 @@ void check_after_poll(struct box *b)
 #define REQUESTS_AN_HOUR 500
 #define LISTS_AN_HOUR 125
 
-/* It must not be busy when there is nothing to do: a poll moves something, or
- * few do not. */
+/* It must not be busy when there is nothing to do: a poll moves something, or a
+ * resync is due, or few polls are left. */
 static void check_polls(void)
 {
     uint64_t moves = apps.callbacks, polls = world.polls - world.hour_polls;
+    uint64_t resyncs = apps_resyncs();
 
     for (uint32_t l = 0; l < world.link_count; l++)
         moves += world.links[l].moves + world.links[l].opens * 8;
     TELL("%llu polls, %llu moves this hour", (unsigned long long)polls,
          (unsigned long long)(moves - world.hour_moves));
     MUST(CONFIG_KINF_POLL_EVENTS == 1 ||
-             polls <= 1000 + 3 * (moves - world.hour_moves),
+             polls <= 1000 + 3 * (moves - world.hour_moves) + resyncs,
          "%llu polls in an hour for %llu moves", (unsigned long long)polls,
          (unsigned long long)(moves - world.hour_moves));
     world.hour_polls = world.polls;
@@ -522,15 +523,15 @@ static void tell_status(const struct box *b, const struct kinf_status *s)
          s->retry_ms, s->stale_ms, s->handler_stuck ? "stuck" : "well");
 }
 
-/* A verification, or the list of one by turns, may be under way; and where
- * single requests have no session of their own, each waits for a watch's
- * end. */
+/* A verification, or the list of one that polls because it may not watch, may
+ * be under way; and where single requests have no session of their own, each
+ * waits for a watch's end. */
 static bool is_busy(const struct box *b)
 {
     struct kinf_status s;
 
     kinf_informer_status(&b->inf, &s);
-    return (world.verifies && s.relisting) ||
+    return ((world.verifies || b->inf.reflector.no_watch) && s.relisting) ||
            (b->config.single == NULL && b->inf.reflector.aside.state != 0);
 }
 
