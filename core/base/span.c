@@ -49,12 +49,12 @@ bool kinf_read_number(const char *text, unsigned base, uint32_t *out)
     return true;
 }
 
-unsigned kinf_find_word(const char *text, const char *words)
+unsigned kinf_find_word(struct kinf_span text, const char *words)
 {
     unsigned i = 1;
 
-    for (; *words != '\0'; words += strlen(words) + 1, i++)
-        if (strcmp(text, words) == 0)
-            return i;
-    return 0;
+    for (; *words != '\0'; words += *words + 1, i++)
+        if (span_equal(text, span_of(words + 1, (size_t)*words)))
+            break;
+    return i;
 }

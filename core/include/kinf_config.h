@@ -86,7 +86,7 @@
 #define CONFIG_KINF_HTTP_HEADERS_BYTES 16384 /* whole header section */
 #endif
 #ifndef CONFIG_KINF_WIDE
-#define CONFIG_KINF_WIDE 1 /* strings are looked at a word at a time */
+#define CONFIG_KINF_WIDE 1 /* what nobody looks at is passed in one loop */
 #endif
 #ifndef CONFIG_KINF_OLD_SERVERS
 #define CONFIG_KINF_OLD_SERVERS 1 /* what servers before 1.18.6 say */

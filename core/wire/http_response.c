@@ -115,11 +115,6 @@ static void take_retry_after(struct kinf_http_response *r, char *value)
         r->retry_after_date = read_date(value);
 }
 
-static void take_date(struct kinf_http_response *r, char *value)
-{
-    r->date = read_date(value);
-}
-
 #else
 
 static void take_retry_after(struct kinf_http_response *r, char *value)
@@ -127,28 +122,28 @@ static void take_retry_after(struct kinf_http_response *r, char *value)
     (void)kinf_read_number(value, 10, &r->retry_after_s);
 }
 
-#define take_date(r, value) ((void)0)
-
 #endif
 
 /* ---- header lines ------------------------------------------------------- */
 
 /* In the order of their names. */
 enum header {
-    OTHER,
-    CONTENT_LENGTH,
+    CONTENT_LENGTH = 1,
     TRANSFER_ENCODING,
     CONTENT_ENCODING,
     CONTENT_TYPE,
     CONNECTION,
     RETRY_AFTER,
-    DATE
+#if CONFIG_KINF_HTTP_DATE
+    DATE,
+#endif
+    OTHER
 };
 #define HEADERS                                                                \
-    "content-length\0transfer-encoding\0content-encoding\0content-type\0"      \
-    "connection\0retry-after\0" HEADER_DATE
+    "\16content-length\21transfer-encoding\20content-encoding\14content-type"  \
+    "\12connection\13retry-after" HEADER_DATE
 #if CONFIG_KINF_HTTP_DATE
-#define HEADER_DATE "date\0"
+#define HEADER_DATE "\4date"
 #else
 #define HEADER_DATE
 #endif
@@ -186,9 +181,11 @@ static int take_header(struct kinf_http_response *r, unsigned header,
     case RETRY_AFTER:
         take_retry_after(r, value);
         break;
+#if CONFIG_KINF_HTTP_DATE
     case DATE:
-        take_date(r, value);
+        r->date = read_date(value);
         break;
+#endif
     case OTHER:
     default:
         break;
@@ -211,8 +208,8 @@ static int end_header(struct kinf_http_response *r)
     }
     if (colon == r->line)
         return KINF_ERR_HTTP_LINE;
-    *colon = '\0';
-    header = kinf_find_word(r->line, HEADERS);
+    header =
+        kinf_find_word(span_of(r->line, (size_t)(colon - r->line)), HEADERS);
     if (header != OTHER && !whole)
         return KINF_ERR_HTTP_LINE;
     return take_header(r, header, cut(colon + 1, '\0', &rest));

@@ -94,6 +94,8 @@ enum known {
 };
 _Static_assert(KNOWN < 32, "seen has a bit for each");
 _Static_assert(ROLES <= 16, "roles are stacked in four bits");
+_Static_assert(KINF_EVENT_UNKNOWN == KINF_EVENT_ERROR + 1,
+               "what kinf_find_word does not find");
 
 #define BIT(n) (UINT32_C(1) << (n))
 
@@ -102,8 +104,8 @@ _Static_assert(ROLES <= 16, "roles are stacked in four bits");
     (BIT(R_ITEMS) | BIT(R_OBJECT) | BIT(R_LIST_META) | BIT(R_META) |           \
      BIT(F_TYPE) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE) | BIT(F_NAME) |       \
      BIT(F_NAMESPACE) | BIT(F_UID) | BIT(F_VERSION) | BIT(F_KIND))
-/* Seen, too: an event's "object" is none. */
-#define NO_OBJECT BIT(31)
+/* Seen, too: an event's "object" is none. No field is a list. */
+#define NO_OBJECT BIT(R_LIST)
 /* Of that, what belongs to a list and not to one object. */
 #define OF_LIST                                                                \
     (BIT(R_ITEMS) | BIT(R_LIST_META) | BIT(F_LIST_VERSION) | BIT(F_CONTINUE))
@@ -111,44 +113,45 @@ _Static_assert(ROLES <= 16, "roles are stacked in four bits");
  * state is to have one text. */
 #define NEVER (BIT(F_DROPPED) | BIT(F_KIND) | BIT(F_API_VERSION))
 
-#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration\0"
+#define LAST_APPLIED "\60kubectl.kubernetes.io/last-applied-configuration"
 #if CONFIG_KINF_STREAMING
-#define STREAM_END "k8s.io/initial-events-end\0"
+#define STREAM_END "\31k8s.io/initial-events-end"
 #else
 #define STREAM_END
 #endif
 
-/* The members of a container that are known, and what each is. Every name ends
- * in NUL, and an empty one ends them all. */
+/* The members of a container that are known, and what each is: words as
+ * kinf_find_word takes them. */
 static const struct {
     const char *names;
-    uint8_t fields[6];
+    uint8_t fields[7];
     uint8_t element; /* of an array */
 } roles[ROLES] = {
-    [R_WATCH] = { "type\0object\0", { F_TYPE, R_OBJECT }, 0 },
-    [R_LIST] = { "kind\0metadata\0items\0",
+    [R_START] = { "", { 0 }, 0 },
+    [R_WATCH] = { "\4type\6object", { F_TYPE, R_OBJECT }, 0 },
+    [R_LIST] = { "\4kind\10metadata\5items",
                  { F_LIST_KIND, R_LIST_META, R_ITEMS },
                  0 },
-    [R_LIST_META] = { "resourceVersion\0continue\0",
+    [R_LIST_META] = { "\17resourceVersion\10continue",
                       { F_LIST_VERSION, F_CONTINUE },
                       0 },
     [R_ITEMS] = { "", { 0 }, R_OBJECT },
     /* From "message" on: of a Status. */
-    [R_OBJECT] = { "kind\0apiVersion\0metadata\0message\0code\0details\0",
+    [R_OBJECT] = { "\4kind\12apiVersion\10metadata\7message\4code\7details",
                    { F_KIND, F_API_VERSION, R_META, F_MESSAGE, F_CODE,
                      R_DETAILS },
                    0 },
-    [R_META] = { "name\0namespace\0uid\0resourceVersion\0annotations\0"
-                 "managedFields\0",
+    [R_META] = { "\4name\11namespace\3uid\17resourceVersion\13annotations"
+                 "\15managedFields",
                  { F_NAME, F_NAMESPACE, F_UID, F_VERSION, R_ANNOTATIONS,
                    F_DROPPED },
                  0 },
     [R_ANNOTATIONS] = { LAST_APPLIED STREAM_END,
                         { F_DROPPED, F_INITIAL_END },
                         0 },
-    [R_DETAILS] = { "retryAfterSeconds\0causes\0", { F_RETRY, R_CAUSES }, 0 },
+    [R_DETAILS] = { "\21retryAfterSeconds\6causes", { F_RETRY, R_CAUSES }, 0 },
     [R_CAUSES] = { "", { 0 }, R_CAUSE },
-    [R_CAUSE] = { "reason\0", { F_CAUSE }, 0 }
+    [R_CAUSE] = { "\6reason", { F_CAUSE }, 0 }
 };
 
 /* Of the innermost container we know. */
@@ -391,8 +394,8 @@ static void take(struct kinf_json_stream *s, const char *p, size_t n)
 static void end_identity(struct kinf_json_stream *s)
 {
     if (s->cut) {
-        s->item->broken = KINF_ERR_UNREADABLE;
         s->item->key_too_long |= s->taken <= F_NAMESPACE;
+        fault(s);
         return;
     }
     s->item->identity[s->taken - F_NAME] = s->text;
@@ -446,9 +449,7 @@ static void end_taking(struct kinf_json_stream *s)
     switch (s->taken) {
     case F_TYPE:
         item->event = (enum kinf_event)kinf_find_word(
-            word, "ADDED\0MODIFIED\0DELETED\0BOOKMARK\0ERROR\0");
-        if (item->event == 0)
-            item->event = KINF_EVENT_UNKNOWN;
+            s->text, "\5ADDED\10MODIFIED\7DELETED\10BOOKMARK\5ERROR");
         break;
     case F_LIST_VERSION:
     case F_CONTINUE:
@@ -462,7 +463,7 @@ static void end_taking(struct kinf_json_stream *s)
         break;
     case F_KIND:
         if ((s->kind.len > 0 && !span_equal(s->text, s->kind)) ||
-            kinf_find_word(word, "Table\0Status\0") > 0)
+            kinf_find_word(s->text, "\5Table\6Status") < 3)
             item->broken = KINF_ERR_UNREADABLE;
         break;
     case F_LIST_KIND: /* what is no list has no items and looks empty */
@@ -537,8 +538,8 @@ KINF_APART static void tell_end(struct kinf_json_stream *s)
     s->told = JSON_END;
     if (s->mode != JSON_LIST)
         return;
-    s->item->version = s->pages[0];
-    s->item->continue_ = s->pages[1];
+    memcpy((char *)s->item + offsetof(struct kinf_item, version), s->pages,
+           sizeof(s->pages)); /* and the token */
     /* An answer without items taken for an empty list would delete everything;
      * servers say "items" always, if only null. */
     if ((s->seen >> R_ITEMS & 1) == 0)
@@ -575,11 +576,10 @@ static unsigned field_of_key(struct kinf_json_stream *s)
 {
     unsigned role = role_of(s), i, field;
 
-    if (s->taken != F_KEY || s->cut || role < R_WATCH)
+    if (s->taken != F_KEY || s->cut)
         return F_NONE;
-    *s->to = '\0';
-    i = kinf_find_word(s->word, roles[role].names);
-    field = i == 0 ? F_NONE : roles[role].fields[i - 1];
+    i = kinf_find_word(s->text, roles[role].names);
+    field = roles[role].fields[i - 1];
     if (role == R_OBJECT && i > 3 && s->in_object &&
         s->item->event < KINF_EVENT_ERROR)
         return F_NONE;
@@ -594,6 +594,10 @@ static void end_key(struct kinf_json_stream *s)
     s->taken = F_NONE;
     s->in_key = false;
     s->state = COLON;
+    if (s->at < s->end && *s->at == ':') { /* nearly always */
+        s->at++;
+        s->state = VALUE;
+    }
     bit = BIT(s->field);
     if ((s->seen & bit & ONCE) != 0) {
         s->field = F_NONE;
@@ -643,20 +647,22 @@ static void end_value(struct kinf_json_stream *s)
         end_document(s);
 }
 
-/* Tokens by their first character, and the states in which they may come. */
-static const char tokens[] = "}],:\"{[tfn-0123456789";
+/* Tokens by their first character, the most frequent first, and the states in
+ * which they may come. */
+static const char tokens[] = "\":,}]{[tfn-0123456789";
 enum {
+    QUOTE,
+    COLON_SIGN,
+    COMMA,
     BRACE_END,
     BRACKET_END,
-    COMMA,
-    COLON_SIGN,
-    QUOTE,
     BRACE,
     BRACKET,
     TRUE,
     FALSE,
     NULL_,
-    MINUS
+    MINUS,
+    TOKENS = sizeof(tokens) - 1
 };
 #define A_VALUE (BIT(FIRST_VALUE) | BIT(VALUE) | BIT(DEEP))
 static const uint8_t places[] = {
@@ -828,51 +834,41 @@ static void in_number(struct kinf_json_stream *s)
 
 /* ---- strings ------------------------------------------------------------ */
 
-static bool is_plain(char c)
-{
-    unsigned char u = (unsigned char)c;
-
-    return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
-}
-
-#if CONFIG_KINF_WIDE
 /* As wide as a register: several bytes are looked at at once. */
-typedef size_t word;
+typedef unsigned long word;
 #define EACH(byte) ((word)-1 / 255 * (byte))
 
-/* Passes plain bytes, words of them as far as they go. In one of ASCII bytes,
- * taking away 1 or 0x20 from each sets a high bit exactly if one of them was
- * smaller; x ^ quote is 0 where x was a quote. Below the first such byte no
+/* The builtin is one instruction even where memcpy may not be assumed. */
+#if defined(__GNUC__)
+#define READ_WORD(to, from) (void)__builtin_memcpy(to, from, sizeof(word))
+#else
+#define READ_WORD(to, from) (void)memcpy(to, from, sizeof(word))
+#endif
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define BYTES_BELOW(w) ((unsigned)__builtin_ctzl(w) / 8)
+#else
+#define BYTES_BELOW(w) 0
+#endif
+
+/* Passes bytes of a string that mean themselves: all up to a quote, a
+ * backslash, a control or what is not ASCII, but for a few near the end.
+ *
+ * In a word of ASCII bytes, taking away n from each sets a high bit exactly if
+ * one of them was smaller; c ^ 2 makes of the quote the next byte after the
+ * controls, c ^ backslash 0 of the backslash. Below the first such byte no
  * other bit is set, so that the lowest one tells where it is. */
-static const char *skip_words(const char *at, const char *end)
+static const char *skip_plain(const char *at, const char *end)
 {
     for (; (size_t)(end - at) >= sizeof(word); at += sizeof(word)) {
         word w;
 
-        memcpy(&w, at, sizeof(w));
-        w = (w | (w - EACH(0x20)) | ((w ^ EACH('"')) - EACH(1)) |
+        READ_WORD(&w, at);
+        w = (w | ((w ^ EACH('"' ^ 0x20)) - EACH(0x21)) |
              ((w ^ EACH('\\')) - EACH(1))) &
             EACH(0x80);
-        if (w == 0)
-            continue;
-#if defined(__x86_64__) || defined(__aarch64__) /* one instruction there */
-        at += (unsigned)__builtin_ctzll(w) / 8;
-#endif
-        break;
+        if (w != 0)
+            return at + BYTES_BELOW(w);
     }
-    return at;
-}
-#else
-#define skip_words(at, end) (at)
-#endif
-
-/* Where from at on the first byte is that is a quote, a backslash, a control or
- * not ASCII. */
-static const char *skip_plain(const char *at, const char *end)
-{
-    at = skip_words(at, end);
-    while (at < end && is_plain(*at))
-        at++;
     return at;
 }
 
@@ -915,11 +911,10 @@ static void in_string(struct kinf_json_stream *s)
         take(s, s->at++, 1);
         s->code = c;
         s->left = (uint8_t)(1 + (c >= 0xE0) + (c >= 0xF0));
-        s->state = CHARACTER;
-        if (c < 0xC2) { /* a control, or no first byte */
-            s->state = STRING;
+        if (c >= 0xC2)
+            s->state = CHARACTER;
+        else if (c < 0x20 || c >= 0x80) /* a control, or no first byte */
             fault(s);
-        }
     }
 }
 
@@ -1013,9 +1008,10 @@ static void no_escape(struct kinf_json_stream *s)
 static void in_escape(struct kinf_json_stream *s)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const char *found = memchr(from, *s->at, sizeof(from) - 1);
+    char c = *s->at;
+    const char *found = memchr(from, c, sizeof(from) - 1);
 
-    if (*s->at == 'u') {
+    if (c == 'u') {
         s->at++;
         s->state = HEX;
     } else if (found != NULL) {
@@ -1051,8 +1047,7 @@ static bool is_space(char c)
 static void skip_space(struct kinf_json_stream *s)
 {
     stop(s);
-    while (s->at < s->end && is_space(*s->at))
-        s->at++;
+    s->at++;
     resume(s);
 }
 
@@ -1069,7 +1064,7 @@ static void take_comma(struct kinf_json_stream *s)
 
 static void take_token(struct kinf_json_stream *s, unsigned token)
 {
-    if (token <= BRACKET_END) {
+    if (token == BRACE_END || token == BRACKET_END) {
         close_container(s, token == BRACKET_END);
     } else if (token == COMMA) {
         take_comma(s);
@@ -1094,19 +1089,21 @@ static void take_token(struct kinf_json_stream *s, unsigned token)
 
 static void between_tokens(struct kinf_json_stream *s)
 {
-    const char *found = memchr(tokens, *s->at, sizeof(tokens) - 1);
-    unsigned token = (unsigned)(found - tokens);
+    char c = *s->at;
+    unsigned token = 0;
 
-    if (is_space(*s->at)) {
+    while (token < TOKENS && tokens[token] != c)
+        token++;
+    if (token == TOKENS && is_space(c)) {
         skip_space(s);
         return;
     }
-    if (found == NULL ||
+    if (token == TOKENS ||
         (places[token < BRACE ? token : BRACE] >> s->state & 1) == 0)
         fault(s);
     if (s->told != KINF_OK)
         return;
-    if (found == NULL)
+    if (token == TOKENS)
         s->at++;
     else
         take_token(s, token);
@@ -1224,6 +1221,17 @@ void kinf_json_stream_init(struct kinf_json_stream *s, enum json_mode mode,
 static void step(struct kinf_json_stream *s)
 {
     switch ((enum json_state)s->state) {
+    case FIRST_KEY:
+    case KEY:
+    case COLON:
+    case FIRST_VALUE:
+    case VALUE:
+    case NEXT:
+    case DEEP:
+    case NOTHING:
+    default:
+        between_tokens(s);
+        break;
     case STRING:
         in_string(s);
         break;
@@ -1245,20 +1253,6 @@ static void step(struct kinf_json_stream *s)
     case LAST_BRACE:
         s->at++;
         tell_end(s);
-        break;
-    case NOTHING:
-        if (!is_space(*s->at++))
-            fault(s);
-        break;
-    case FIRST_KEY:
-    case KEY:
-    case COLON:
-    case FIRST_VALUE:
-    case VALUE:
-    case NEXT:
-    case DEEP:
-    default:
-        between_tokens(s);
         break;
     }
 }
