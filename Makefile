@@ -114,6 +114,14 @@ $(O)/%/config.h: FORCE
 	@awk -f boards/config.awk $(call CONFIG_OF,$*) /dev/null >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# Goals that build in this very make: on a new machine deps comes before what
+# looks for third parties' sources, below.
+AT_ONCE := unit sim sim-shrink sim-mutants fuzz port-test freertos bench \
+    record-streams
+ifneq ($(and $(filter 0,$(MAKELEVEL)),$(filter $(AT_ONCE),$(MAKECMDGOALS))),)
+$(if $(shell $(MAKE) deps >&2 && echo done),,$(error make deps failed))
+endif
+
 include port/mbedtls/mbedtls.mk
 include $(filter-out port/mbedtls/mbedtls.mk,$(wildcard port/*/*.mk))
 include boards/linux/board.mk

@@ -26,6 +26,7 @@ packages()
     case $1 in
     run)    echo gcc libc6-dev musl-tools openssl ;;
     jsmn)   [ -n "${JSMN_DIR:-}" ] || echo libjsmn-dev ;;
+    python) echo python3 ;;
     config) echo python3 python3-kconfiglib ;;
     go)     go_is_new_enough || echo python3 python3-pip python3-venv ;;
     test)   echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev \

@@ -8,6 +8,7 @@ CHANGES ?= 20
 
 ifeq ($(BOARD),linux)
 run: deps-run
+	@.ci/deps.sh python $(if $(KUBECONFIG),,go)
 	$(MAKE_AGAIN) $(PROGRAM) $(if $(KUBECONFIG),,apiserver)
 	@$(PYTHON) boards/linux/run.py --program $(PROGRAM) \
 	    --changes $(CHANGES) $(if $(KUBECONFIG),,--apiserver \
