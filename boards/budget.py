@@ -18,8 +18,6 @@ PLACED = re.compile(
     r"^ ?(\*fill\*|\.[\w.$*]+|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)"
     r"(?:[ \t]+(\S.*))?$", re.MULTILINE)
 FLASH = ("text", "rodata", "data")
-# What main.c lends to TLS and TCP; all else of it is the application's.
-LENT = re.compile(r"\.bss\.(arena|ticket|tls|trusted|tcp)(\.\d+)?$")
 RAM = ("data", "bss", "stack")
 
 
@@ -69,8 +67,8 @@ def read_map(path):
                 part_of(source) if source else "stack"
             row = parts.setdefault(part, dict.fromkeys(
                 ("text", "rodata", "data", "bss", "stack"), 0))
-            if kind in ("data", "bss") and not LENT.match(section) and \
-                    (part.startswith("core/") or part.endswith("/main.c")):
+            if kind in ("data", "bss") and (part.startswith("core/") or
+                                            part.endswith("/main.c")):
                 app += size
             inner = kind_of(section)
             row[inner if kind == "text" and inner == "rodata" else kind] += size

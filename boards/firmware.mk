@@ -4,13 +4,13 @@
 # this file:
 #
 #   CROSS       prefix of the compiler        CPU_FLAGS  for it
-#   LDSCRIPT    linker script                 FAMILY     folders it shares
+#   LDSCRIPT    linker script                 FAMILY     of its processor
 #   MACHINE     QEMU's name of it             NIC        QEMU's network card
 #   RAM_MAX     bytes, all in                 FLASH_MAX  bytes, all in
 #
 # The flavour has the board's name: make BOARD=x gives $(O)/x/firmware.elf.
 # Another program on the same board: FW_NAME=x FW_APP="its files", in place of
-# the family's main.c.
+# boards/common/main.c.
 
 # What a user asks for together comes one after the other; the makes below
 # these are parallel.
@@ -39,9 +39,9 @@ $(addprefix $(O)/$(BOARD)/obj/mbedtls/,sha256.o chacha20.o poly1305.o): \
     $(BOARD)_FLAGS += -O2
 
 # A board is compiled as port/lwip is: its driver speaks to lwIP's netif.
-FW_DIRS := boards/$(BOARD) $(FAMILY)
+FW_DIRS := boards/$(BOARD) $(FAMILY) boards/common
 FW_NAME ?= firmware
-FW_APP  ?= $(FAMILY)/main.c
+FW_APP  ?= boards/common/main.c
 FW_SRC  := $(sort $(FW_APP) $(filter-out %/main.c,\
     $(wildcard $(addsuffix /*.c,$(FW_DIRS)))))
 FW_PORT := $(sort $(wildcard port/lwip/*.c port/mbedtls/*.c))
@@ -49,7 +49,7 @@ $(foreach d,$(FW_DIRS),$(eval \
     INC_$(notdir $(d)) := $(addprefix -I,$(FW_DIRS)) $(INC_lwip) $(INC_mbedtls)))
 
 # An image knows when it was built; SOURCE_DATE_EPOCH says otherwise.
-$(O)/$(BOARD)/obj/boards/cortex-m/main.o: $(BOARD)_FLAGS += \
+$(O)/$(BOARD)/obj/boards/common/tls.o: $(BOARD)_FLAGS += \
     -DBOARD_BUILT_S=$(or $(SOURCE_DATE_EPOCH),$(shell date +%s))
 
 INC_tests_boards := $(addprefix -I,$(FW_DIRS)) $(INC_lwip) $(INC_mbedtls)
@@ -97,3 +97,5 @@ stack_bound: deps-board
 	    boards/calls --cross $(CROSS) --path --report $(REPORT)
 
 .PHONY: size stack_bound
+
+include boards/common/run.mk

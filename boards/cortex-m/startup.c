@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* startup.c - vectors, memory, the millisecond tick, sleep, the painted and
- * guarded stack, and what the emulator gives by semihosting. */
-#include <string.h>
-
+/* startup.c - vectors, the millisecond tick, sleep, the guard of the stack, and
+ * how the emulator is asked. */
 #include "board.h"
+#include "memory.h"
+#include "semihost.h"
 
-#define PAINT 0x5AFE5AFEu
 #define SYSTICK ((volatile uint32_t *)0xE000E010u)
 #define SYSTICK_PENDING (*(volatile uint32_t *)0xE000ED04u & 1u << 26)
 #define MEMORY_FAULT (*(volatile uint8_t *)0xE000ED28u)
 #define MPU ((volatile uint32_t *)0xE000ED90u)
 #define NVIC_ENABLE ((volatile uint32_t *)0xE000E100u)
 #define NVIC_DISABLE ((volatile uint32_t *)0xE000E180u)
-
-extern uint32_t stack_bottom[], stack_top[];
-extern uint32_t data_start[], data_end[], data_load[];
-extern uint32_t bss_start[], bss_end[];
 
 int main(void);
 void kinf_reset(void);
@@ -73,36 +68,10 @@ static void guard_stack(void)
     MPU[1] = ELSE_AS_USUAL | ON;
 }
 
-static void paint_stack(void)
-{
-    uint32_t *here;
-
-    __asm volatile("mov %0, sp" : "=r"(here));
-    for (uint32_t *word = stack_bottom; word < here - 16; word++)
-        *word = PAINT;
-}
-
-uint32_t board_stack_size(void)
-{
-    return (uint32_t)((char *)stack_top - (char *)stack_bottom);
-}
-
-uint32_t board_stack_used(void)
-{
-    const uint32_t *word = stack_bottom;
-
-    while (word < stack_top && *word == PAINT)
-        word++;
-    return (uint32_t)((char *)stack_top - (const char *)word);
-}
-
 void kinf_reset(void)
 {
-    memcpy(data_start, data_load,
-           (size_t)((char *)data_end - (char *)data_start));
-    memset(bss_start, 0, (size_t)((char *)bss_end - (char *)bss_start));
+    memory_begin();
     guard_stack();
-    paint_stack();
     SYSTICK[1] = board_clock_hz / 1000 - 1;
     SYSTICK[2] = 0;
     SYSTICK[0] = 7; /* processor clock, interrupt, on */
@@ -156,12 +125,11 @@ void board_sleep(uint32_t ms)
     }
 }
 
-/* ---- semihosting: the emulator's files, clock and end ------------------- */
+/* ---- the emulator ------------------------------------------------------- */
 
-enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6,
-       SYS_TIME = 0x11, SYS_EXIT_EXTENDED = 0x20 };
+enum { SYS_TIME = 0x11 };
 
-static uintptr_t semihost(uintptr_t operation, const void *block)
+uintptr_t semihost(uintptr_t operation, const void *block)
 {
     register uintptr_t r0 __asm("r0") = operation;
     register const void *r1 __asm("r1") = block;
@@ -170,63 +138,14 @@ static uintptr_t semihost(uintptr_t operation, const void *block)
     return r0;
 }
 
-void board_exit(int code)
-{
-    const uintptr_t block[2] = { 0x20026, (uintptr_t)code };
-
-    for (;;)
-        (void)semihost(SYS_EXIT_EXTENDED, block);
-}
-
-void board_print(const char *text, size_t len)
-{
-    static uintptr_t out = (uintptr_t)-1;
-    uintptr_t block[3];
-
-    if (out == (uintptr_t)-1) {
-        const uintptr_t opening[3] = { (uintptr_t)":tt", 4, 3 };
-
-        out = semihost(SYS_OPEN, opening);
-    }
-    block[0] = out;
-    block[1] = (uintptr_t)text;
-    block[2] = len;
-    (void)semihost(SYS_WRITE, block);
-}
-
 static int64_t wall_s(void *ctx)
 {
     (void)ctx;
     return (int64_t)(uint32_t)semihost(SYS_TIME, NULL);
 }
 
-/* The emulated part has no source of randomness: the host's is asked. */
-static void random_bytes(void *ctx, void *out, size_t size)
-{
-    static const char name[] = "/dev/urandom";
-    const uintptr_t opening[3] = { (uintptr_t)name, 1, sizeof(name) - 1 };
-    uintptr_t block[3] = { semihost(SYS_OPEN, opening), (uintptr_t)out, size };
-
-    (void)ctx;
-    if (block[0] == (uintptr_t)-1 || semihost(SYS_READ, block) != 0)
-        fault();
-    (void)semihost(SYS_CLOSE, block);
-}
-
-const struct kinf_platform board_platform = { now_ms, wall_s, random_bytes,
+const struct kinf_platform board_platform = { now_ms, wall_s, semihost_random,
                                               NULL };
-
-void kinf_assert_failed(unsigned file, unsigned line)
-{
-    char text[] = "assertion in file 000, line 00000\n";
-
-    for (int i = 0; i < 3; i++, file /= 10)
-        text[20 - i] = (char)('0' + file % 10);
-    for (int i = 0; i < 5; i++, line /= 10)
-        text[32 - i] = (char)('0' + line % 10);
-    board_print(text, sizeof(text) - 1);
-    board_exit(2);
-}
 
 #define V(handler) ((uintptr_t)(handler))
 #define FRAME_8                                                                \

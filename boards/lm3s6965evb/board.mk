@@ -13,4 +13,3 @@ RAM_MAX   := 65536
 FLASH_MAX := 147456
 
 include boards/firmware.mk
-include boards/cortex-m/run.mk

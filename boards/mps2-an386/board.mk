@@ -13,4 +13,3 @@ RAM_MAX   := 262144
 FLASH_MAX := 262144
 
 include boards/firmware.mk
-include boards/cortex-m/run.mk

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* startup.c - memory, clock and sleep of QEMU's RISC-V "virt", and what the
- * emulator gives by semihosting. No interrupt is ever taken: one that is
+/* startup.c - clock and sleep of QEMU's RISC-V "virt", the guard of the stack,
+ * and how the emulator is asked. No interrupt is ever taken: one that is
  * pending ends a sleep, and that is all it has to do. */
-#include <string.h>
-
 #include "board.h"
+#include "memory.h"
+#include "semihost.h"
 #include "virtio_net.h"
 
 /* Control registers are an extension by now; the assembler wants to hear it. */
 __asm(".option arch, +zicsr");
 
-#define PAINT 0x5AFE5AFEu
 #define MTIME ((volatile uint32_t *)0x0200BFF8u)
 #define MTIMECMP ((volatile uint32_t *)0x02004000u)
 #define RTC ((volatile uint32_t *)0x00101000u)
@@ -21,10 +20,6 @@ __asm(".option arch, +zicsr");
 #define PLIC_CLAIM (*(volatile uint32_t *)0x0C200004u)
 #define UART_IRQ 10u
 #define TICKS_A_MS 10000u
-
-extern uint32_t stack_bottom[], stack_top[];
-extern uint32_t data_start[], data_end[], data_load[];
-extern uint32_t bss_start[], bss_end[];
 
 int main(void);
 void kinf_begin(void);
@@ -54,15 +49,6 @@ void kinf_reset(void)
                    "la sp, stack_top\n j kinf_begin");
 }
 
-static void paint_stack(void)
-{
-    uint32_t *here;
-
-    __asm volatile("mv %0, sp" : "=r"(here));
-    for (uint32_t *word = stack_bottom; word < here - 16; word++)
-        *word = PAINT;
-}
-
 /* The 4 KB below the stack are forbidden, and the rule is locked, so that it
  * counts in machine mode, too. */
 static void guard_stack(void)
@@ -73,27 +59,10 @@ static void guard_stack(void)
                    : : "r"(below >> 2 | 0x1FF), "r"(0x98));
 }
 
-uint32_t board_stack_size(void)
-{
-    return (uint32_t)((char *)stack_top - (char *)stack_bottom);
-}
-
-uint32_t board_stack_used(void)
-{
-    const uint32_t *word = stack_bottom;
-
-    while (word < stack_top && *word == PAINT)
-        word++;
-    return (uint32_t)((char *)stack_top - (const char *)word);
-}
-
 void kinf_begin(void)
 {
-    memcpy(data_start, data_load,
-           (size_t)((char *)data_end - (char *)data_start));
-    memset(bss_start, 0, (size_t)((char *)bss_end - (char *)bss_start));
+    memory_begin();
     __asm volatile("csrw mtvec, %0" : : "r"(fault));
-    paint_stack();
     guard_stack();
     board_start();
     board_exit(main());
@@ -177,13 +146,10 @@ void board_sleep(uint32_t ms)
     }
 }
 
-/* ---- semihosting: the emulator's files, clock and end ------------------- */
-
-enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6,
-       SYS_EXIT_EXTENDED = 0x20 };
+/* ---- the emulator ------------------------------------------------------- */
 
 /* The three instructions that mark a call must lie in one page. */
-static uintptr_t semihost(uintptr_t operation, const void *block)
+uintptr_t semihost(uintptr_t operation, const void *block)
 {
     register uintptr_t a0 __asm("a0") = operation;
     register const void *a1 __asm("a1") = block;
@@ -192,30 +158,6 @@ static uintptr_t semihost(uintptr_t operation, const void *block)
                    "slli x0, x0, 0x1f\n ebreak\n srai x0, x0, 7\n .option pop"
                    : "+r"(a0) : "r"(a1) : "memory");
     return a0;
-}
-
-void board_exit(int code)
-{
-    const uintptr_t block[2] = { 0x20026, (uintptr_t)code };
-
-    for (;;)
-        (void)semihost(SYS_EXIT_EXTENDED, block);
-}
-
-void board_print(const char *text, size_t len)
-{
-    static uintptr_t out = (uintptr_t)-1;
-    uintptr_t block[3];
-
-    if (out == (uintptr_t)-1) {
-        const uintptr_t opening[3] = { (uintptr_t)":tt", 4, 3 };
-
-        out = semihost(SYS_OPEN, opening);
-    }
-    block[0] = out;
-    block[1] = (uintptr_t)text;
-    block[2] = len;
-    (void)semihost(SYS_WRITE, block);
 }
 
 /* A clock that counts nanoseconds since 1970. Reading its low half keeps the
@@ -229,30 +171,5 @@ static int64_t wall_s(void *ctx)
     return (int64_t)(ns / 1000000000);
 }
 
-/* The emulated part has no source of randomness: the host's is asked. */
-static void random_bytes(void *ctx, void *out, size_t size)
-{
-    static const char name[] = "/dev/urandom";
-    const uintptr_t opening[3] = { (uintptr_t)name, 1, sizeof(name) - 1 };
-    uintptr_t block[3] = { semihost(SYS_OPEN, opening), (uintptr_t)out, size };
-
-    (void)ctx;
-    if (block[0] == (uintptr_t)-1 || semihost(SYS_READ, block) != 0)
-        kinf_fault();
-    (void)semihost(SYS_CLOSE, block);
-}
-
-const struct kinf_platform board_platform = { now_ms, wall_s, random_bytes,
+const struct kinf_platform board_platform = { now_ms, wall_s, semihost_random,
                                               NULL };
-
-void kinf_assert_failed(unsigned file, unsigned line)
-{
-    char text[] = "assertion in file 000, line 00000\n";
-
-    for (int i = 0; i < 3; i++, file /= 10)
-        text[20 - i] = (char)('0' + file % 10);
-    for (int i = 0; i < 5; i++, line /= 10)
-        text[32 - i] = (char)('0' + line % 10);
-    board_print(text, sizeof(text) - 1);
-    board_exit(2);
-}

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 
-for folder in ("tests/apiserver", "boards/cortex-m"):
+for folder in ("tests/apiserver", "boards/common"):
     sys.path.insert(0, folder)
 import apiserver  # noqa: E402
 import run as board_run  # noqa: E402
@@ -139,7 +139,7 @@ class Told:
                 self.pools[words[1]] = tuple(int(n) for n in words[2:5])
             elif words[:1] == ["work"]:
                 self.work[words[1]] = int(words[2])
-            elif words[:1] in (["bytes"], ["bookmarks"]):
+            elif words[:1] in (["bytes"], ["bookmarks"], ["closing"]):
                 self.counts[words[0]] = int(words[1])
         unit = self.work.pop("unit")
         self.work = {k: n * unit for k, n in self.work.items()}
@@ -148,10 +148,12 @@ class Told:
         return {name: of[0] for name, of in self.pools.items()}
 
 
-def options(mode=0, clock_ms=0, seed=0, arena_bytes=0, token="", second=""):
+def options(mode=0, clock_ms=0, seed=0, arena_bytes=0, wall_s=0, token="",
+            second="", ca=b""):
     """struct options of node/options.h, as bytes."""
-    return struct.pack("<IIII256s64s", mode, clock_ms, seed, arena_bytes,
-                       token.encode(), second.encode())
+    return struct.pack("<IIIIII256s64s1400s", mode, clock_ms, seed,
+                       arena_bytes, wall_s, len(ca), token.encode(),
+                       second.encode(), ca)
 
 
 class Board:

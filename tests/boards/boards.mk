@@ -24,7 +24,7 @@ image-node-%: image-firmware-%
 image-event-%: image-node-%
 	$(MAKE_AGAIN) BOARD=$* FW_NAME=event FW_APP='$(EVENT)' $(O)/$*/event.elf
 image-short-%: $(SHORT)/%/.config
-	$(MAKE_AGAIN) BOARD=$* O=$(SHORT) FW_DEFINES='-DKINF_LWIP_STATS -DNODE_INFORMERS=2' \
+	$(MAKE_AGAIN) BOARD=$* O=$(SHORT) FW_DEFINES='-DKINF_LWIP_STATS -DNODE_INFORMERS=2 -DTCP_MSL=500UL' \
 	    FW_NAME=node FW_APP='$(NODE)' $(SHORT)/$*/node.elf
 
 # The board's sizes, then what differs; the last word on a symbol counts.

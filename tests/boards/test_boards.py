@@ -21,11 +21,8 @@ from board import APPLICATION_DATA, BOARDS, CERTIFICATE, SMALL  # noqa: E402
 
 RECONNECTS = int(os.environ.get("RECONNECTS", "1000"))
 LONGEST_POLL = 3300000
-GIVEN_BACK = ("entries", "objects", "fifo", "ring", "arena", "PBUF_POOL",
-              "PBUF")
-# The last connection may still wait for the server's last word; its place goes
-# to the next one that asks (port/lwip).
-CLOSING = {"TCP_PCB": 2, "TCP_SEG": 4, "heap": 600}
+# What is used for as long as the firmware lives.
+FOR_EVER = ("tls", "lwip-SYS_TIMEOUT")
 
 
 def other_authority():
@@ -99,13 +96,11 @@ class OnBoards(unittest.TestCase):
                     self.assertLessEqual(high, size, name)
                     if name in ("stack", "tls") and name not in starved:
                         self.assertLess(high, size, name)
-                for name, (used, _, _) in told.pools.items():
-                    last = name.split("-")[-1]
-                    if last in GIVEN_BACK:
-                        self.assertEqual(0, used, name)
-                    elif last in CLOSING:
-                        self.assertLessEqual(used, CLOSING[last], name)
-                self.assertLess(told.pools["tls"][0], 2000)
+                self.assertEqual(0, told.counts["closing"])
+                self.assertEqual({}, {
+                    name: used for name, used in told.used().items()
+                    if used and name not in FOR_EVER})
+                print("# tls", told.pools["tls"], told.used())
                 longest = max((n, k) for k, n in told.work.items()
                               if k.startswith("longest-"))
                 self.assertLess(longest[0], self.longest_poll)
@@ -203,16 +198,14 @@ class Watching(OnBoards):
         for one in self.boards:
             board.until(lambda one=one: one.relay.cuts == 0, 60)
         self.change(after="five")
-        board.pause(1)
-        before = [one.account() for one in self.boards]
+        before = [self.settled(one) for one in self.boards]
         for one in self.boards:
             one.relay.cuts = RECONNECTS
             one.relay.cut()
         for one in self.boards:
             board.until(lambda one=one: one.relay.cuts == 0, 300)
-        board.pause(1) # the last watch is open, nothing was new
         for one, was in zip(self.boards, before):
-            now = one.account()
+            now = self.settled(one)
             self.assertEqual(was.used(), now.used())
             for name in ("stack", "tls"):
                 self.assertEqual(was.pools[name], now.pools[name])
@@ -223,6 +216,17 @@ class Watching(OnBoards):
         for one in self.boards:
             self.assertEqual([("MODIFIED", "cm-00000")] * 2, one.told()[3:])
         self.end()
+
+    def settled(self, one):
+        """Its account once a watch is open, what was sent is acknowledged, and
+        no connection of before is left, not even one that only waits."""
+        def look():
+            told = one.account()
+            used = told.used()
+            return told if told.counts["closing"] == 0 and \
+                used["lwip-TCP_PCB"] == 1 and used["lwip-TCP_SEG"] == 0 \
+                else None
+        return board.until(look)
 
     def test_a_server_that_stops_for_a_while(self):
         self.fill(2)

@@ -13,4 +13,4 @@ image-riscv-overflow: image-riscv-virt
 	    FW_APP=tests/riscv/overflow.c $(O)/riscv-virt/overflow.elf
 test-built: image-riscv-overflow
 endif
-INC_tests_riscv := -Iboards/cortex-m
+INC_tests_riscv := -Iboards/common

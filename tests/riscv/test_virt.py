@@ -12,7 +12,7 @@ import tempfile
 import threading
 import unittest
 
-for folder in ("tests", "tests/apiserver", "boards/cortex-m"):
+for folder in ("tests", "tests/apiserver", "boards/common"):
     sys.path.insert(0, folder)
 import apiserver  # noqa: E402
 import run as board_run  # noqa: E402

@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node.c - the firmware of the tests: as boards/cortex-m/main.c, and it tells
- * the use of every pool and the instructions of each kinf_poll, and can be made
- * to starve. Bytes of the serial line are its commands:
+/* node.c - the firmware of the tests: as boards/common/main.c, and it tells the
+ * use of every pool and the instructions of each kinf_poll, and can be made to
+ * starve. Bytes of the serial line are its commands:
  *
  *   m  pools and work     z  work from here on     q  stop, tell, end
  *   h  hold the TLS arena p  hold lwIP's pool      n  handlers say "not now"
- *   r  release all        t  the next token        o  overflow the stack */
-#include <string.h>
-
+ *   r  release all        t  the next token        a  the next authority
+ *   o  overflow the stack */
 #include "board.h"
 #include "credentials.h"
-#include "lwip/kinf_lwip.h"
-#include "lwip/memp.h"
 #include "lwip/pbuf.h"
-#include "lwip/stats.h"
 #include "mbedtls/arena.h"
-#include "mbedtls/kinf_mbedtls.h"
 #include "network.h"
 #include "options.h"
+#include "pools.h"
 #include "print.h"
+#include "tls.h"
 #include "work.h"
 
 #ifndef NODE_INFORMERS
 #define NODE_INFORMERS 1 /* 2: by turns, where RAM allows it */
 #endif
-#define HELD_BYTES 512 /* a piece of the TLS arena that is held */
+#define HELD_BYTES 512      /* a piece of the TLS arena that is held */
+#define LAST_WORDS_MS 30000 /* for connections that close at the end */
 
 static struct kinf kinf;
 static struct kinf_session session;
@@ -32,19 +30,14 @@ static struct kinf_informer informers[NODE_INFORMERS];
 static struct kinf_informer_config configs[NODE_INFORMERS];
 static struct kinf_listener listeners[NODE_INFORMERS];
 static unsigned informer_count = 1;
-static struct kinf_lwip_tcp tcp;
-static struct kinf_mbedtls tls;
-static struct kinf_mbedtls_credentials trusted;
 static _Alignas(8) unsigned char memory[KINF_INFORMER_BYTES_DEFAULT];
-static _Alignas(8) unsigned char arena[CONFIG_KINF_TLS_ARENA_BYTES];
-static char ticket[KINF_MBEDTLS_TICKET_BYTES_FIRMWARE];
 static char io[CONFIG_KINF_IO_BYTES];
 static uint32_t calls; /* of handlers */
 static bool not_now;
 static void **held;          /* a chain of pieces of the arena */
 static struct pbuf *pieces;  /* a chain of lwIP's */
 
-/* ---- the platform: the clock may start anywhere, chance may be fixed ---- */
+/* ---- the platform: clocks and chance as a test wants them --------------- */
 
 static uint32_t now_ms(void *ctx)
 {
@@ -53,7 +46,14 @@ static uint32_t now_ms(void *ctx)
 
 static int64_t wall_s(void *ctx)
 {
-    return board_platform.wall_s(ctx);
+    switch (options.wall_s) {
+    case WALL_TRUE:
+        return board_platform.wall_s(ctx);
+    case WALL_UNKNOWN:
+        return KINF_WALL_UNKNOWN;
+    default:
+        return options.wall_s;
+    }
 }
 
 static void random_bytes(void *ctx, void *out, size_t size)
@@ -85,13 +85,7 @@ static int show(const char *what, const struct kinf_object *object)
     if (not_now)
         return KINF_ERR_AGAIN;
     calls++;
-    print(what);
-    print_span(object->namespace_);
-    print("/");
-    print_span(object->name);
-    print(" rv ");
-    print_span(object->resource_version);
-    print("\n");
+    print_change(what, object);
     return KINF_OK;
 }
 
@@ -123,88 +117,6 @@ static int on_truncated(void *ctx, const struct kinf_object *was,
     (void)ctx;
     (void)was;
     return show("TRUNCATED ", identity);
-}
-
-static void on_error(void *ctx, int err, int status, struct kinf_span message,
-                     const struct kinf_object *object)
-{
-    (void)ctx;
-    (void)object;
-    print("error ");
-    print_number((uint32_t)-err);
-    print(" ");
-    print(kinf_strerror(err));
-    print(", HTTP ");
-    print_number((uint32_t)status);
-    print(": ");
-    print_span(message);
-    print("\n");
-}
-
-/* ---- what is told ------------------------------------------------------- */
-
-static void pool(const char *name, uint32_t used, uint32_t high, uint32_t size)
-{
-    print("pool ");
-    print(name);
-    print(" ");
-    print_number(used);
-    print(" ");
-    print_number(high);
-    print(" ");
-    print_number(size);
-    print("\n");
-}
-
-static void informer_pool(unsigned i, const char *name,
-                          struct kinf_pool_status of)
-{
-    char text[16] = { (char)('0' + i), '-' };
-
-    strncpy(text + 2, name, sizeof(text) - 3);
-    pool(text, of.used, of.high, of.size);
-}
-
-static void tell_lwip(void)
-{
-#if LWIP_STATS
-    static const char *const names[] = {
-#define LWIP_MEMPOOL(name, num, size, desc) "lwip-" #name,
-#include "lwip/priv/memp_std.h"
-    };
-
-    for (unsigned i = 0; i < MEMP_MAX; i++)
-        pool(names[i], (uint32_t)memp_pools[i]->stats->used,
-             (uint32_t)memp_pools[i]->stats->max,
-             (uint32_t)memp_pools[i]->stats->avail);
-    pool("lwip-heap", (uint32_t)lwip_stats.mem.used,
-         (uint32_t)lwip_stats.mem.max, (uint32_t)lwip_stats.mem.avail);
-#endif
-}
-
-static void tell(void)
-{
-    struct kinf_mbedtls_arena heap;
-
-    kinf_mbedtls_arena(&heap);
-    pool("stack", 0, board_stack_used(), board_stack_size());
-    pool("tls", (uint32_t)heap.used, (uint32_t)heap.high, (uint32_t)heap.size);
-    for (unsigned i = 0; i < informer_count; i++) {
-        struct kinf_status s;
-
-        kinf_informer_status(&informers[i], &s);
-        informer_pool(i, "entries", s.entries);
-        informer_pool(i, "objects", s.objects);
-        informer_pool(i, "arena", s.arena);
-        informer_pool(i, "fifo", s.fifo);
-        informer_pool(i, "ring", s.ring);
-        print("bookmarks ");
-        print_number(s.bookmarks);
-        print("\n");
-    }
-    tell_lwip();
-    work_tell();
-    print("told\n");
 }
 
 /* ---- what is asked ------------------------------------------------------ */
@@ -246,6 +158,23 @@ static void release(void)
         kinf_listener_resume(&listeners[i]);
 }
 
+static void tell(void)
+{
+    pools_tell(informers, informer_count);
+    work_tell();
+    print("told\n");
+}
+
+/* No connection is left: the next authority in place of the one of before. */
+static void trust_next(void *ctx)
+{
+    const struct kinf_span next = { (const char *)options.ca, options.ca_size };
+
+    (void)ctx;
+    print(kinf_mbedtls_trust(&trusted, next, true) == KINF_OK
+              ? "trusted\n" : "not taken\n");
+}
+
 static void overflow(volatile uint32_t *above)
 {
     volatile uint32_t here[16] = { 0 };
@@ -283,6 +212,10 @@ static void obey(char command)
     case 't':
         board_token_renew(board_text(options.token));
         break;
+    case 'a':
+        if (CONFIG_KINF_RELOAD)
+            kinf_reload(&kinf, trust_next, NULL);
+        break;
     case 'o':
         overflow(&none);
         break;
@@ -292,36 +225,6 @@ static void obey(char command)
 }
 
 /* ---- set-up and loop ---------------------------------------------------- */
-
-static int start_tls(void)
-{
-    static struct kinf_mbedtls_system system = {
-        .platform = &platform, .arena = arena, .arena_size = sizeof(arena)
-    };
-    const struct kinf_mbedtls_config config = {
-        .lower = &kinf_lwip_tcp_ops, .lower_ctx = &tcp,
-        .credentials = &trusted,
-        .server_name = board_text(board_credentials.name),
-        .ticket = ticket, .ticket_size = sizeof(ticket)
-    };
-    int err;
-
-    if (options.arena_bytes != 0)
-        system.arena_size = options.arena_bytes;
-    err = kinf_mbedtls_start(&system);
-    if (err == KINF_ERR_NO_MEMORY) {
-        print("the TLS arena needs ");
-        print_number((uint32_t)kinf_mbedtls_least_arena());
-        print(" bytes\n");
-    }
-    if (err == KINF_OK)
-        err = kinf_mbedtls_credentials_init(&trusted);
-    if (err == KINF_OK)
-        err = kinf_mbedtls_trust(&trusted, board_anchors(), true);
-    kinf_lwip_tcp_init(&tcp);
-    kinf_mbedtls_init(&tls, &config);
-    return err;
-}
 
 static void start_informer(unsigned i)
 {
@@ -343,7 +246,7 @@ static void start_informer(unsigned i)
         .resource = KINF_RESOURCE_CONFIGMAPS,
         .sizes = informer_count == 1 ? whole : half,
         .memory = memory + i * share, .memory_size = share,
-        .session = &session, .on_error = on_error,
+        .session = &session, .on_error = print_error,
         .namespace_ = board_text(i == 0 ? board_credentials.namespace_
                                         : options.namespace_)
     };
@@ -390,21 +293,36 @@ static void loop(void)
         obey(command);
     }
     release();
-    if (CONFIG_KINF_STOP) {
-        kinf_stop(&kinf);
-        while (!kinf_stopped(&kinf))
-            (void)work_poll();
+}
+
+/* Stops, and lets TCP say its last words, until not even a TIME-WAIT is left:
+ * what is told after that is owed by nobody. */
+static void end(void)
+{
+    uint32_t from = now_ms(NULL);
+
+    if (!CONFIG_KINF_STOP)
+        return;
+    kinf_stop(&kinf);
+    while (!kinf_stopped(&kinf))
+        (void)work_poll();
+    while (pools_closing() > 0 && now_ms(NULL) - from < LAST_WORDS_MS) {
+        network_poll();
+        network_sleep(100);
     }
 }
 
 int main(void)
 {
     network_start(&platform);
-    if (start_tls() != KINF_OK)
+    if (tls_start(&platform, options.arena_bytes != 0
+                                 ? options.arena_bytes
+                                 : CONFIG_KINF_TLS_ARENA_BYTES) != KINF_OK)
         return 1;
     start_informers();
     work_begin();
     loop();
+    end();
     tell();
     return 0;
 }

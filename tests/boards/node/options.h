@@ -11,14 +11,19 @@ enum mode {
     MODE_TWO /* two informers by turns on one connection */
 };
 
+enum { WALL_TRUE, WALL_UNKNOWN /* anything else: this time for ever */ };
+
 /* No gaps; board.py knows the sizes. */
 struct options {
     uint32_t mode;
     uint32_t clock_ms;    /* where the clock starts */
     uint32_t seed;        /* 0: true randomness */
     uint32_t arena_bytes; /* for TLS; 0: all there are */
+    uint32_t wall_s;      /* what time it is */
+    uint32_t ca_size;
     char token[256];      /* the next one */
     char namespace_[64];  /* of the second informer */
+    uint8_t ca[1400];     /* the next trust anchor, DER */
 };
 
 extern const struct options options;

@@ -7,22 +7,16 @@
  * After so many changes as it says, or a "q" on the serial line, it ends. */
 #include "board.h"
 #include "credentials.h"
-#include "lwip/kinf_lwip.h"
-#include "mbedtls/kinf_mbedtls.h"
 #include "network.h"
 #include "print.h"
+#include "tls.h"
 
 /* All memory there is; nothing is allocated, ever. */
 static struct kinf kinf;
 static struct kinf_session session;
 static struct kinf_informer informer;
 static struct kinf_listener listener;
-static struct kinf_lwip_tcp tcp;
-static struct kinf_mbedtls tls;
-static struct kinf_mbedtls_credentials trusted;
 static _Alignas(8) unsigned char memory[KINF_INFORMER_BYTES_DEFAULT];
-static _Alignas(8) unsigned char arena[CONFIG_KINF_TLS_ARENA_BYTES];
-static char ticket[KINF_MBEDTLS_TICKET_BYTES_FIRMWARE];
 static char io[CONFIG_KINF_IO_BYTES];
 static uint32_t changes; /* since the first list was whole */
 
@@ -30,13 +24,7 @@ static uint32_t changes; /* since the first list was whole */
 
 static int show(const char *what, const struct kinf_object *object)
 {
-    print(what);
-    print_span(object->namespace_);
-    print("/");
-    print_span(object->name);
-    print(" rv ");
-    print_span(object->resource_version);
-    print("\n");
+    print_change(what, object);
     changes += kinf_listener_synced(&listener);
     return KINF_OK;
 }
@@ -72,48 +60,7 @@ static int on_truncated(void *ctx, const struct kinf_object *was,
     return show("TRUNCATED ", identity);
 }
 
-static void on_error(void *ctx, int err, int status, struct kinf_span message,
-                     const struct kinf_object *object)
-{
-    (void)ctx;
-    (void)object;
-    print("error ");
-    print_number((uint32_t)-err);
-    print(" ");
-    print(kinf_strerror(err));
-    print(", HTTP ");
-    print_number((uint32_t)status);
-    print(": ");
-    print_span(message);
-    print("\n");
-}
-
 /* ---- set-up ------------------------------------------------------------- */
-
-/* TLS over lwIP's TCP, with the page's authority as the only one trusted. */
-static int start_tls(void)
-{
-    static const struct kinf_mbedtls_system system = {
-        .platform = &board_platform, .arena = arena,
-        .arena_size = sizeof(arena),
-        .built_s = BOARD_BUILT_S /* no earlier time is believed */
-    };
-    const struct kinf_mbedtls_config config = {
-        .lower = &kinf_lwip_tcp_ops, .lower_ctx = &tcp,
-        .credentials = &trusted,
-        .server_name = board_text(board_credentials.name),
-        .ticket = ticket, .ticket_size = sizeof(ticket)
-    };
-    int err = kinf_mbedtls_start(&system);
-
-    if (err == KINF_OK)
-        err = kinf_mbedtls_credentials_init(&trusted);
-    if (err == KINF_OK)
-        err = kinf_mbedtls_trust(&trusted, board_anchors(), true);
-    kinf_lwip_tcp_init(&tcp);
-    kinf_mbedtls_init(&tls, &config);
-    return err;
-}
 
 static void start_informer(void)
 {
@@ -123,7 +70,7 @@ static void start_informer(void)
     static struct kinf_informer_config configmaps = {
         .resource = KINF_RESOURCE_CONFIGMAPS, .sizes = KINF_SIZES_DEFAULT,
         .memory = memory, .memory_size = sizeof(memory), .session = &session,
-        .on_error = on_error
+        .on_error = print_error
     };
     static const struct kinf_event_handler handler = {
         .on_add = on_add, .on_update = on_update, .on_delete = on_delete,
@@ -175,12 +122,8 @@ int main(void)
         return 1;
     }
     network_start(&board_platform);
-    if (start_tls() != KINF_OK) {
-        print("TLS: ");
-        print(trusted.reason != NULL ? trusted.reason : "set-up failed");
-        print("\n");
+    if (tls_start(&board_platform, CONFIG_KINF_TLS_ARENA_BYTES) != KINF_OK)
         return 1;
-    }
     start_informer();
     while (!at_end()) {
         uint32_t sleep_ms;

@@ -9,7 +9,7 @@ KEY     ?= ecdsa
 # arm or riscv: which emulator and which objcopy.
 PROCESSOR ?= arm
 
-RUN = $(PYTHON) boards/cortex-m/run.py --firmware $(FIRMWARE) \
+RUN = $(PYTHON) boards/common/run.py --firmware $(FIRMWARE) \
     --processor $(PROCESSOR) --machine $(MACHINE) --nic $(NIC) \
     --changes $(CHANGES) --key $(KEY) --apiserver $(APISERVER_BIN) \
     --kload $(KLOAD)
