@@ -29,9 +29,14 @@ SMALL = {"name": "lm3s6965evb", "nic": "stellaris", "objects": 16,
          "object_bytes": 1536}
 LARGE = {"name": "mps2-an386", "nic": "lan9118", "objects": 64,
          "object_bytes": 4096}
-BOARDS = (SMALL, LARGE)
+ONLY = os.environ.get("BOARDS", "").split()
+BOARDS = tuple(of for of in (SMALL, LARGE) if not ONLY or of["name"] in ONLY)
+WALL_TRUE, WALL_UNKNOWN = 0, 1 # of node/options.h
 SECONDS = 40.0
 CERTIFICATE, APPLICATION_DATA, HANDSHAKE = 11, 23, 22
+LONGEST_POLL = 3300000 # instructions, an ECDSA server
+# What is used for as long as the firmware lives.
+FOR_EVER = ("tls", "lwip-SYS_TIMEOUT")
 
 
 class Tap:
@@ -139,13 +144,19 @@ class Told:
                 self.pools[words[1]] = tuple(int(n) for n in words[2:5])
             elif words[:1] == ["work"]:
                 self.work[words[1]] = int(words[2])
-            elif words[:1] in (["bytes"], ["bookmarks"], ["closing"]):
+            elif words[:1] and words[0] in ("bytes", "bookmarks", "closing",
+                                            "relists"):
                 self.counts[words[0]] = int(words[1])
-        unit = self.work.pop("unit")
+        unit = self.work.pop("unit", 1)
         self.work = {k: n * unit for k, n in self.work.items()}
 
     def used(self):
         return {name: of[0] for name, of in self.pools.items()}
+
+    def longest(self):
+        """Instructions of the longest kinf_poll."""
+        return max(n for k, n in self.work.items()
+                   if k.startswith("longest-"))
 
 
 def options(mode=0, clock_ms=0, seed=0, arena_bytes=0, wall_s=0, token="",
@@ -243,6 +254,27 @@ class Board:
             raise apiserver.Failed(f"{self.facts['name']}: exit code {code}: "
                                    f"{self.lines[-5:]}")
         return Told(self.since(mark))
+
+    def end_well(self, test, starved=(), longest_poll=LONGEST_POLL):
+        """Ends it and looks at its memory: no pool ran over, the paint of the
+        stack is unbroken, all that was lent is given back, to the byte. Returns
+        the longest kinf_poll. starved: pools filled on purpose."""
+        live = self.account()
+        told = self.end()
+        print(f"# {self.facts['name']}: " + ", ".join(
+            f"{name} {high}/{size}" for name, (_, high, size)
+            in live.pools.items() if high))
+        for name, (_, high, size) in told.pools.items():
+            test.assertLessEqual(high, size, name)
+            if name in ("stack", "tls") and name not in starved:
+                test.assertLess(high, size, name)
+        test.assertEqual(0, told.counts["closing"])
+        test.assertEqual({}, {name: used for name, used in told.used().items()
+                              if used and name not in FOR_EVER})
+        begin = int(self.wait("^TLS arena ").split()[2])
+        test.assertEqual(begin, told.used()["tls"])
+        test.assertLess(told.longest(), longest_poll)
+        return told.longest()
 
     def link(self, up):
         """Plugs the cable in or out."""

@@ -43,11 +43,14 @@ LONG_NEEDS += $(BOARD_IMAGES)
 ifneq ($(BOARD),linux)
 measure = @O=$(O) $(PYTHON) tests/boards/measure.py $(BOARD)
 
-# Instructions and the painted stack, against a real API server.
+# Instructions and the painted stack, against a real API server: first every
+# scenario that is shown, some minutes, for the longest kinf_poll of all.
 steps: deps-run
-	$(MAKE_AGAIN) apiserver $(FIRMWARE)
+	$(MAKE_AGAIN) BOARD=linux apiserver image-short-$(BOARD)
 	$(MAKE_AGAIN) FW_NAME=node FW_APP='$(NODE)' $(O)/$(BOARD)/node.elf
 	$(MAKE_AGAIN) FW_NAME=event FW_APP='$(EVENT)' $(O)/$(BOARD)/event.elf
+	@echo '  STEPS   $(BOARD): every scenario'
+	@O=$(O) BOARDS=$(BOARD) $(PYTHON) tests/boards/test_boards.py
 	$(measure)
 stack: stack_bound steps
 

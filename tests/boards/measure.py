@@ -7,8 +7,13 @@
 node.elf, with the board's own sizes, lists, watches, reconnects by ticket and
 passes over a large object, with an ECDSA server and with an RSA one; chance is
 seeded. The clock of the emulated processor is the counter. Tables on screen;
-each board's $O/report/BOARD.json gets the keys."""
+each board's $O/report/BOARD.json gets the keys.
 
+longest_poll is the longest of these and of every scenario of test_boards.py,
+as far as that was run with the same firmware; make steps does."""
+
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -78,17 +83,49 @@ def event(facts):
     return int(re.search(r"^event (\d+)", done.stdout, re.M).group(1))
 
 
+def firmware(facts):
+    """What tells the scenarios' firmware from another one."""
+    with open(f"{board.OUT}/short/{facts['name']}/node.elf", "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def report(facts):
+    return f"{board.OUT}/report/{facts['name']}.json"
+
+
+def write_shown(facts, scenarios):
+    """The longest kinf_poll of each scenario, by the key of the server."""
+    budget.write(report(facts), {
+        "scenarios": {"of": firmware(facts), **scenarios},
+        **{name: max(scenarios[key].values()) for key, name in
+           (("ecdsa", "longest_poll"), ("rsa", "longest_poll_rsa"))
+           if scenarios.get(key)}})
+
+
+def read_shown(facts):
+    try:
+        with open(report(facts), encoding="utf-8") as f:
+            scenarios = json.load(f)["scenarios"]
+        return scenarios if scenarios.pop("of") == firmware(facts) else {}
+    except (OSError, KeyError):
+        return {}
+
+
+def longest(scenarios, key, phases):
+    return max(*phases.values(), *scenarios.get(key, {}).values())
+
+
 def keys_of(facts, ecdsa, rsa):
     """What the report is to hold, and the table of the longest polls."""
-    phases = {}
+    phases, scenarios = {}, read_shown(facts)
     for key, (common, large) in (("ecdsa", ecdsa), ("rsa", rsa)):
         phases[key] = {
             name.removeprefix("longest-"): max(n, large.work[name])
             for name, n in common.work.items() if name.startswith("longest-")}
     large = ecdsa[1]
     return {
-        "longest_poll": max(phases["ecdsa"].values()),
-        "longest_poll_rsa": max(phases["rsa"].values()),
+        "longest_poll": longest(scenarios, "ecdsa", phases["ecdsa"]),
+        "longest_poll_rsa": longest(scenarios, "rsa", phases["rsa"]),
         "longest_polls": phases["ecdsa"], "longest_polls_rsa": phases["rsa"],
         "handshake": ecdsa[0].work["handshake"],
         "handshake_rsa": rsa[0].work["handshake"],
@@ -109,11 +146,15 @@ def main():
             told[key] = run(server, all_facts)
     for number, facts in enumerate(all_facts):
         keys = keys_of(facts, told["ecdsa"][number], told["rsa"][number])
-        budget.write(f"{board.OUT}/report/{facts['name']}.json", keys)
+        budget.write(report(facts), keys)
         print(f"{facts['name'] + ', instructions':44}{'ECDSA':>14}{'RSA':>14}")
         for phase, most in keys["longest_polls"].items():
             print(f"longest kinf_poll, {phase:25}{most:14,}"
                   f"{keys['longest_polls_rsa'][phase]:14,}")
+        shown = read_shown(facts)
+        print(f"{f'the same in {sum(map(len, shown.values()))} scenarios':44}"
+              + "".join(f"{max(shown.get(k, {'': 0}).values()):14,}"
+                        for k in ("ecdsa", "rsa")))
         print(f"{'handshake':44}{keys['handshake']:14,}"
               f"{keys['handshake_rsa']:14,}")
         for what, key in (("handshake by ticket", "handshake_ticket"),

@@ -20,8 +20,7 @@ import tap  # noqa: E402
 
 
 def report_of(facts):
-    with open(f"{board.OUT}/report/{facts['name']}.json",
-              encoding="utf-8") as f:
+    with open(measure.report(facts), encoding="utf-8") as f:
         return json.load(f)
 
 
@@ -33,9 +32,8 @@ class Figures(unittest.TestCase):
             with apiserver.Server("--key", key) as server:
                 told[key] = measure.run(server, board.BOARDS)
         for number, facts in enumerate(board.BOARDS):
-            budget.write(f"{board.OUT}/report/{facts['name']}.json",
-                         measure.keys_of(facts, told["ecdsa"][number],
-                                         told["rsa"][number]))
+            budget.write(measure.report(facts), measure.keys_of(
+                facts, told["ecdsa"][number], told["rsa"][number]))
 
     def test_small_board(self):
         self.agrees(board.SMALL)

@@ -314,11 +314,17 @@ static void end(void)
 
 int main(void)
 {
+    struct kinf_mbedtls_arena heap;
+
     network_start(&platform);
     if (tls_start(&platform, options.arena_bytes != 0
                                  ? options.arena_bytes
                                  : CONFIG_KINF_TLS_ARENA_BYTES) != KINF_OK)
         return 1;
+    kinf_mbedtls_arena(&heap);
+    print("TLS arena ");
+    print_number((uint32_t)heap.used);
+    print(" bytes at the start\n");
     start_informers();
     work_begin();
     loop();

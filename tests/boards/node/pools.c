@@ -45,6 +45,8 @@ static void tell_informer(unsigned i, const struct kinf_informer *informer)
     informer_pool(i, "ring", s.ring);
     print("bookmarks ");
     print_number(s.bookmarks);
+    print("\nrelists ");
+    print_number(s.relists);
     print("\n");
 }
 
