@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The boards' images, each by a make of its own: firmware.elf, as a user builds
-# it, with its sizes and the bound of its stack in $(O)/report; node.elf, the tests' firmware with the same sizes; event.elf; and short/,
-# node.elf with short deadlines and counting pools.
+# it, with its sizes and the bound of its stack in $(O)/report; node.elf, the
+# tests' firmware with the same sizes; event.elf; and short/, node.elf with short
+# deadlines and counting pools.
 
 BOARDS_TESTED := mps2-an386 lm3s6965evb
 DEPS_TEST     += board lwip
@@ -18,6 +19,7 @@ BOARD_IMAGES := $(foreach i,$(IMAGES),$(BOARDS_TESTED:%=image-$(i)-%))
 # One after the other for a board, since they share its objects.
 image-firmware-%: FORCE
 	$(MAKE_AGAIN) BOARD=$* size >$(O)/$*.size
+	$(MAKE_AGAIN) BOARD=$* ram_report >$(O)/$*.ram
 	$(MAKE_AGAIN) BOARD=$* stack_bound >$(O)/$*.stack
 image-node-%: image-firmware-%
 	$(MAKE_AGAIN) BOARD=$* FW_NAME=node FW_APP='$(NODE)' $(O)/$*/node.elf
@@ -43,6 +45,14 @@ LONG_NEEDS += $(BOARD_IMAGES)
 ifneq ($(BOARD),linux)
 measure = @O=$(O) $(PYTHON) tests/boards/measure.py $(BOARD)
 
+# All RAM, by pool and by file.
+RAM_SOURCES := tests/size/ram_pools.c tests/boards/ram/pools.c
+RAM_OBJECTS := $(call objects,$(BOARD),$(RAM_SOURCES))
+ram_report: deps-board
+	$(MAKE_AGAIN) $(FIRMWARE) $(RAM_OBJECTS)
+	@$(PYTHON) tests/boards/ram.py $(FIRMWARE:.elf=.map) $(REPORT) \
+	    $(CROSS)nm $(join $(addsuffix =,$(RAM_OBJECTS)),$(RAM_SOURCES))
+
 # Instructions and the painted stack, against a real API server: first every
 # scenario that is shown, some minutes, for the longest kinf_poll of all.
 steps: deps-run
@@ -62,5 +72,5 @@ record: size stack
 	@$(PYTHON) boards/figures.py record $(REPORT) boards/$(BOARD)/figures \
 	    --cross $(CROSS)
 
-.PHONY: steps stack figures record
+.PHONY: ram_report steps stack figures record
 endif

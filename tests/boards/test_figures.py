@@ -56,6 +56,38 @@ class Figures(unittest.TestCase):
                                     report["stack_bound"])
 
 
+class Reports(unittest.TestCase):
+    """Each command adds its keys to the board's one report."""
+
+    KEYS = {"size": ("flash", "flash_ecdsa", "ram", "app", "core_text",
+                     "files"),
+            "ram_report": ("ram_pools", "ram_files"),
+            "stack": ("stack_bound", "stack_reserve", "stack_measured"),
+            "steps": ("longest_poll", "longest_poll_rsa", "longest_polls",
+                      "longest_polls_rsa", "handshake", "handshake_rsa",
+                      "handshake_ticket", "ticket_reconnect", "event",
+                      "received_byte")}
+
+    def test_no_key_is_missing(self):
+        for facts in board.BOARDS:
+            for command, keys in self.KEYS.items():
+                with self.subTest(board=facts["name"], command=command):
+                    self.assertEqual(set(), set(keys) -
+                                     set(report_of(facts)))
+
+    def test_pools_and_files_add_up_to_all_ram(self):
+        for facts in board.BOARDS:
+            report = report_of(facts)
+            self.assertEqual(report["ram"],
+                             sum(report["ram_files"].values()))
+            self.assertEqual(report["ram"], sum(
+                row["bytes"] for row in report["ram_pools"].values()))
+            self.assertLess(report["ram_pools"]["rest"]["bytes"], 2048)
+            for name, row in report["ram_pools"].items():
+                self.assertEqual(row["bytes"], row["count"] * row["unit"])
+                self.assertTrue(row["reason"], name)
+
+
 class Promises(unittest.TestCase):
     def test_every_limit_is_kept(self):
         owed = [line for facts in board.BOARDS

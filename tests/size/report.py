@@ -84,7 +84,9 @@ def size(out, *maps):
                 "files_all": files_all})
 
 
-def ram(out, obj, source, nm):
+def read_pools(obj, source, nm):
+    """What an object like that of ram_pools.c tells, with the reasons of its
+    source: {pool: {count, unit, bytes, reason}}."""
     symbols = {}
     listing = subprocess.run([nm, "-S", obj], check=True, text=True,
                              stdout=subprocess.PIPE).stdout
@@ -97,9 +99,22 @@ def ram(out, obj, source, nm):
                            re.MULTILINE | re.DOTALL)
     pools = {}
     for name, reason in found:
-        count, unit = symbols[name + "__count"], symbols[name + "__unit"]
-        pools[name] = {"count": count, "unit": unit, "bytes": count * unit,
-                       "reason": reason}
+        if name + "__count" in symbols: # else not in this configuration
+            count, unit = symbols[name + "__count"], symbols[name + "__unit"]
+            pools[name] = {"count": count, "unit": unit,
+                           "bytes": count * unit, "reason": reason}
+    return pools
+
+
+def show_pools(pools):
+    print(f"{'pool':20}{'count':>8}{'unit':>8}{'bytes':>10}  reason")
+    for name, row in pools.items():
+        print(f"{name:20}{row['count']:8}{row['unit']:8}{row['bytes']:10}"
+              f"  {row['reason']}")
+
+
+def ram(out, obj, source, nm):
+    pools = read_pools(obj, source, nm)
     whole = pools.pop("informer_memory")["bytes"]
     carved = list(pools)[list(pools).index("entries"):]
     padded = sum((pools[p]["bytes"] + 7) // 8 * 8 for p in carved)
@@ -110,11 +125,8 @@ def ram(out, obj, source, nm):
                   if name not in carved)
     write(out, {"pools": pools, "informer_memory": whole, "structs": structs,
                 "total": whole + structs})
-    print(f"{'pool':18}{'count':>8}{'unit':>8}{'bytes':>10}  reason")
-    for name, row in pools.items():
-        print(f"{name:18}{row['count']:8}{row['unit']:8}{row['bytes']:10}"
-              f"  {row['reason']}")
-    print(f"{'all, padded':18}{'':16}{whole + structs:10}")
+    show_pools(pools)
+    print(f"{'all, padded':20}{'':16}{whole + structs:10}")
 
 
 if __name__ == "__main__":

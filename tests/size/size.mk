@@ -31,7 +31,7 @@ $(O)/report/size.json: $(SIZE_MAPS) tests/size/report.py
 
 # The sizes a board is configured for, as its own compiler sees them.
 RAM_FLAVOUR ?= $(if $(filter linux,$(BOARD)),gateway,$(BOARD))
-RAM_NM      ?= $(if $(filter linux,$(BOARD)),nm,arm-none-eabi-nm)
+RAM_NM      ?= $(if $(filter linux,$(BOARD)),nm,$(CROSS)nm)
 
 $(O)/report/ram.json: $(O)/$(RAM_FLAVOUR)/obj/tests/size/ram_pools.o \
     tests/size/report.py FORCE
@@ -45,8 +45,11 @@ size-built: $(SIZE_MAPS)
 	@$(PYTHON) tests/size/report.py size $(O)/report/size.json $^
 endif
 
+# A board's own: tests/boards/boards.mk.
+ifeq ($(BOARD),linux)
 ram_report:
 	$(MAKE_AGAIN) $(O)/report/ram.json
+endif
 
 DEPS_TEST  += $(DEPS_SIZE)
 TEST_NEEDS += $(O)/report/size.json $(O)/report/ram.json
