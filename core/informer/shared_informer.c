@@ -15,6 +15,10 @@
 
 /* ---- storage ------------------------------------------------------------ */
 
+_Static_assert(CONFIG_KINF_ARENA_BYTES >= 2 * CONFIG_KINF_OBJECT_BYTES + 32,
+               "CONFIG_KINF_ARENA_BYTES is less than 2 x "
+               "CONFIG_KINF_OBJECT_BYTES + 32");
+
 size_t kinf_informer_bytes(const struct kinf_sizes *z)
 {
     return KINF_INFORMER_BYTES_(z->objects, z->arena_bytes, z->fifo, z->every,

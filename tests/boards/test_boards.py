@@ -509,6 +509,32 @@ class Limits(OnBoards):
             one.wait("^ADDED .*/again", mark)
         self.end()
 
+    def test_an_arena_that_is_full_and_emptied(self):
+        """More bytes than it holds: the rest is known by its name, and comes
+        whole when others go."""
+        self.start()
+        for one in self.boards:
+            size = one.facts["object_bytes"] - 400
+            arena = one.account().pools["0-arena"][2]
+            count = arena // size + 2
+            self.assertLessEqual(count, one.facts["objects"])
+            mark = one.mark()
+            for i in range(count):
+                self.kload(one, "put", f"full-{i:02}", "a=" + "x" * size)
+            board.until(lambda: len(one.told(mark)) == count)
+            whole = [n for kind, n in one.told(mark) if kind == "ADDED"]
+            cut = [n for kind, n in one.told(mark) if kind == "TRUNCATED"]
+            self.assertEqual(count, len(whole) + len(cut))
+            self.assertGreater(len(cut), 0)
+            mark = one.mark()
+            self.kload(one, "delete", *whole)
+            board.until(lambda: {n for kind, n in one.told(mark)
+                                 if kind == "MODIFIED"} == set(cut))
+            self.assertEqual({("DELETED", n) for n in whole} |
+                             {("MODIFIED", n) for n in cut},
+                             set(one.told(mark)))
+        self.end()
+
     def kept(self, one, mark):
         """Names that handlers were told of since mark and that still are."""
         names = set()
