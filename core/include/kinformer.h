@@ -573,7 +573,11 @@ struct kinf_informer_config {
     const struct kinf_list_watch_ops *source;
     void *source_ctx;
     /* Told of each error, from kinf_poll: a code, the HTTP status or 0, words
-     * that are good until it returns, and the object concerned or NULL. */
+     * that are good until it returns, and the object concerned or NULL. Of
+     * KINF_ERR_JSON that is the one in which, or behind which, the text broke;
+     * its name may be empty. While such an object stands in every list nothing
+     * behind it is seen: it is listed at the backoff's pace, and what is held
+     * stays and counts as incomplete. */
     void (*on_error)(void *ctx, int err, int http_status,
                      struct kinf_span message,
                      const struct kinf_object *object);

@@ -73,10 +73,10 @@ void kinf_reflector_finish(struct kinf_informer *inf, struct kinf_exchange *x,
 
 /* ---- receive.c ---- */
 
-/* Tells of an error: counter, status, the user's on_error. */
+/* Tells of an error: counter, status, the user's on_error. of_object: it is
+ * about the object that item is of, as far as that was read. */
 void kinf_reflector_tell(struct kinf_informer *inf, int err,
-                         const struct kinf_item *item,
-                         const struct kinf_object *object);
+                         const struct kinf_item *item, bool of_object);
 /* Something whole came: the server is there and answers. */
 void kinf_reflector_contact(struct kinf_informer *inf);
 

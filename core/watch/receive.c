@@ -19,11 +19,15 @@ void kinf_receive_set_version(struct kinf_version *v, struct kinf_span text)
 
 /* ---- telling ------------------------------------------------------------ */
 
+_Static_assert(offsetof(struct kinf_object, json) ==
+                   sizeof(((struct kinf_item *)0)->identity),
+               "an object begins with its identity, in the same order");
+
 void kinf_reflector_tell(struct kinf_informer *inf, int err,
-                         const struct kinf_item *item,
-                         const struct kinf_object *object)
+                         const struct kinf_item *item, bool of_object)
 {
     const struct kinf_informer_config *c = inf->config;
+    struct kinf_object object = { .reason = KINF_REASON_UNREADABLE };
     kinf_count *count = &inf->counters.errors[-err];
     size_t len = item->message.len;
 
@@ -37,20 +41,10 @@ void kinf_reflector_tell(struct kinf_informer *inf, int err,
     inf->message_len = (uint16_t)len;
     inf->last_error = err;
     inf->http_status = item->http_status;
+    memcpy(&object, item->identity, sizeof(item->identity));
     if (c->on_error != NULL)
-        c->on_error(c->ctx, err, item->http_status, item->message, object);
-}
-
-static void tell_object(struct kinf_informer *inf, int err,
-                        const struct kinf_item *item)
-{
-    struct kinf_object object = {
-        .name = item->name, .namespace_ = item->namespace_,
-        .uid = item->uid, .resource_version = item->version,
-        .reason = KINF_REASON_UNREADABLE
-    };
-
-    kinf_reflector_tell(inf, err, item, &object);
+        c->on_error(c->ctx, err, item->http_status, item->message,
+                    of_object ? &object : NULL);
 }
 
 /* Something whole came: the server is there and answers. */
@@ -257,12 +251,12 @@ int kinf_receive_item(struct kinf_informer *inf, struct kinf_exchange *x)
         if (CONFIG_KINF_STREAMING && r->listing)
             return end_stream(inf, item);
     } else if (item->event > KINF_EVENT_DELETED) {
-        kinf_reflector_tell(inf, KINF_ERR_EVENT, item, NULL);
+        kinf_reflector_tell(inf, KINF_ERR_EVENT, item, false);
     } else {
         told = take(inf, x, &entry, &record);
     }
     if (told != KINF_OK)
-        tell_object(inf, told, item);
+        kinf_reflector_tell(inf, told, item, true);
     if (!r->listing && item->version.len > 0)
         kinf_receive_set_version(&r->version, item->version);
     if (entry != NONE)

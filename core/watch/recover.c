@@ -113,12 +113,15 @@ static bool denied(int err)
 }
 
 /* Framing was lost: once may be the road's fault, twice at one version is the
- * server's, and only a list gets past it. */
+ * server's, and only a list gets past it. While the list is broken, too, what
+ * stands behind that place is not known. */
 static void after_broken(struct kinf_reflector *r)
 {
-    if (same_version(&r->broken_at, &r->version))
+    if (is_watch(r) && same_version(&r->broken_at, &r->version))
         r->can_resume = false;
     r->broken_at = r->version;
+    if (!r->can_resume)
+        r->incomplete = true;
 }
 
 static uint32_t wait_after(struct kinf_informer *inf, int err)
@@ -133,7 +136,7 @@ static uint32_t wait_after(struct kinf_informer *inf, int err)
         return 0;
     if (r->main.request.type == KINF_REQUEST_LIST)
         after_page(inf, err);
-    if (err == KINF_ERR_JSON && is_watch(r))
+    if (err == KINF_ERR_JSON)
         after_broken(r);
     /* A record too large for TLS comes again at this version; a list does not
      * show what was deleted since. */

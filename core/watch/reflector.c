@@ -431,7 +431,7 @@ static void give_up(struct kinf_informer *inf, struct kinf_exchange *x, int err)
         if (err == KINF_ERR_INVALID && is_stream(&inf->reflector) &&
             inf->reflector.listing)
             err = KINF_ERR_NO_STREAM;
-        kinf_reflector_tell(inf, err, &x->item, NULL);
+        kinf_reflector_tell(inf, err, &x->item, err == KINF_ERR_JSON);
         wait = kinf_recover(inf, err);
     }
     kinf_reflector_finish(inf, x, wait);

@@ -173,7 +173,7 @@ static void judge(struct kinf_informer *inf)
     r->doubt = false;
     if (!decimal_less(r->aside.item.version, version_span(&r->version)))
         return;
-    kinf_reflector_tell(inf, KINF_ERR_BACK_IN_TIME, &r->aside.item, NULL);
+    kinf_reflector_tell(inf, KINF_ERR_BACK_IN_TIME, &r->aside.item, false);
     r->can_resume = false;
     r->from_latest = r->want_list = true;
 }
@@ -266,7 +266,7 @@ uint32_t kinf_single_failed(struct kinf_informer *inf, int err)
 
     /* A fetched object may be gone meanwhile: the watch will say so. */
     if (r->probing || err != KINF_ERR_NO_RESOURCE)
-        kinf_reflector_tell(inf, err, &r->aside.item, NULL);
+        kinf_reflector_tell(inf, err, &r->aside.item, false);
     inf->store.freed = true; /* what was not fetched is looked for again */
     return kinf_recover_backoff(inf, &r->aside);
 }

@@ -69,6 +69,7 @@ struct box {
     } waits[2];           /* lists and watches; single requests */
     uint32_t errors;
     bool nameless; /* some item had no name since it was complete */
+    bool torn;     /* a list broke, and none has come whole since */
     bool has_index;
     /* a listing that goes on over many polls */
     bool listing, lists_ns1;

@@ -62,6 +62,7 @@ void check_after_poll(struct box *b)
         b->listed_rev = 0;
     if (b->listed_rev > 0)
         check_swept(b);
+    b->torn &= !b->inf.reflector.can_resume;
     if (world.polls % 64 != 0)
         return;
     kinf_informer_status(&b->inf, &s);
@@ -71,6 +72,8 @@ void check_after_poll(struct box *b)
     MUST(s.arena.used <= s.arena.high && s.arena.high <= s.arena.size,
          "informer %u: arena %u, high %u, of %u", b->number, s.arena.used,
          s.arena.high, s.arena.size);
+    MUST(!b->torn || !s.complete,
+         "informer %u: cannot list, and takes its cache for whole", b->number);
     MUST(!s.synced || b->whole_lists > 0,
          "informer %u: synced before a whole list was sent", b->number);
     kinf_store_check(&b->inf.store, &b->inf.fifo, &b->inf.processor);

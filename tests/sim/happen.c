@@ -214,12 +214,31 @@ static void wipe(uint32_t res, uint32_t pick)
             delete(res, i);
 }
 
+/* Does an object live, or might come back, that nobody can list past? */
+static bool frame_is_broken(void)
+{
+    for (size_t i = 0; i < etcd.backup.states.count; i++)
+        if (etcd.states.at[etcd.backup.states.at[i]].look.broken ==
+            BROKEN_FRAME)
+            return true;
+    for (uint32_t res = 0; res < RESOURCES; res++) {
+        for (uint32_t k = 0; k < etcd.resources[res].keys.count; k++) {
+            uint32_t state = etcd_now(res, k);
+
+            if (state != NO_STATE &&
+                etcd.states.at[state].look.broken == BROKEN_FRAME)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void break_object(uint32_t res, uint32_t pick, uint32_t how)
 {
     struct look look = draw_look(&sim.rng, 50);
     uint32_t key = key_by_pick(res, pick);
 
-    if (how == BROKEN_FRAME && !world.verifies)
+    if (how == BROKEN_FRAME && !world.verifies && etcd.restores > 0)
         how = BROKEN_CONTROL; /* nobody could list: see may_change */
     look.broken = (uint8_t)how;
     look.payload = PAYLOAD_PLAIN;
@@ -327,7 +346,8 @@ static void restore(uint32_t how, uint32_t down_ms)
 {
     uint64_t highest = etcd.rev;
 
-    if (!etcd.backup.taken || etcd.backup.rev == etcd.rev)
+    if (!etcd.backup.taken || etcd.backup.rev == etcd.rev ||
+        (!world.verifies && frame_is_broken()))
         return;
     if (!world.verifies)
         how = RESTORE_BEHIND;

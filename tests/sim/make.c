@@ -169,6 +169,8 @@ static void note_error(void *ctx, int err, int http_status,
     MUST(apps.polling, "an error is told outside kinf_poll");
     MUST(err < 0 && err > -KINF_ERR_COUNT, "error %d is told", err);
     b->errors++;
+    b->torn |= err == KINF_ERR_JSON && b->inf.reflector.listing &&
+               !b->inf.reflector.can_resume;
     b->nameless |= err == KINF_ERR_NO_IDENTITY;
     if (err == KINF_ERR_TIMEOUT)
         check_timeout(b);
@@ -338,7 +340,7 @@ void box_start(struct box *b)
                                              rng_below(choice(), 8));
     b->running = true;
     b->waits[0].until = b->waits[1].until = 0;
-    b->stopping = b->has_index = b->listing = false;
+    b->stopping = b->has_index = b->listing = b->torn = false;
     box_add_apps(b);
     if (one_in(2))
         kinf_informer_start(&b->inf);

@@ -329,7 +329,10 @@ static void on_error(void *ctx, int err, int http_status,
 {
     struct fake_world *w = ctx;
 
-    (void)object;
+    w->object[0] = '\0';
+    if (object != NULL)
+        snprintf(w->object, sizeof(w->object), "%.*s/%.*s",
+                 TEXT(object->namespace_), TEXT(object->name));
     assert_true(err < 0 && err > -KINF_ERR_COUNT);
     w->errors[-err]++;
     w->http_status = http_status;

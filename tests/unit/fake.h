@@ -152,6 +152,7 @@ struct fake_world {
     int errors[KINF_ERR_COUNT]; /* told by on_error, by -code */
     int http_status;            /* of the last of them */
     char words[256];
+    char object[64]; /* it was about, as "namespace/name" */
 };
 void fake_prepare(struct fake_world *w);
 void fake_begin(struct fake_world *w);

@@ -171,6 +171,62 @@ static void test_broken_framing_is_forgiven_once_at_a_version(void **state)
     fake_end_world(&w);
 }
 
+/* Whoever makes such an object hides what comes behind it in every list. It is
+ * asked for ever more rarely, all that is held stays, and says that it is not
+ * all; nothing is taken for gone. When it is well again so is the cache. */
+static void test_an_object_whose_brackets_do_not_match_hides_what_is_behind(
+    void **state)
+{
+#define TORN(name)                                                             \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"n\"},\"x\":[}}"
+    static const struct fake_answer torn = {
+        PAGED, 200,
+        LIST("8", IN("n", "a", "7") "," TORN("b") "," IN("n", "d", "8")),
+        FAKE_OPEN, NULL
+    };
+    const struct fake_answer script[] = {
+        { PAGED, 200, LIST("5", IN("n", "a", "3") "," IN("n", "b", "4") ","
+                           IN("n", "c", "5")), FAKE_WHOLE, NULL },
+        { WATCH, 200, EVENT("MODIFIED", TORN("b")), FAKE_OPEN, NULL },
+        { "resourceVersion=5", 200, EVENT("MODIFIED", TORN("b")), FAKE_OPEN,
+          NULL },
+        torn, torn, torn,
+        { PAGED, 200, LIST("9", IN("n", "a", "7") "," IN("n", "d", "8")),
+          FAKE_WHOLE, NULL },
+        { "resourceVersion=9", 200, "", FAKE_OPEN, NULL },
+    };
+    struct kinf_object o;
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    fake_run(&w, 0);
+    assert_true(fake_status(&w).complete);
+    assert_string_equal("n/b", w.object);
+    assert_int_equal(800, until_request(3));
+    for (uint32_t n = 4; n < 7; n++) {
+        assert_int_equal(800u << (n - 3), until_request(n));
+        fake_run(&w, 0);
+        assert_string_equal("n/b", w.object);
+        assert_int_equal(n - 1, w.errors[-KINF_ERR_JSON]);
+        assert_int_equal(n - 2, fake_status(&w).lists);
+        assert_false(fake_status(&w).complete);
+        assert_true(fake_status(&w).relisting);
+        assert_int_equal(KINF_INCOMPLETE,
+                         kinf_get(&w.inf, fake_span("n/c"), &o));
+        EXPECT_ERR(KINF_ERR_INCOMPLETE,
+                   kinf_get(&w.inf, fake_span("n/d"), &o));
+    }
+    assert_string_equal("initial a@3 initial b@4 initial c@5 update a@3>7",
+                        fake_shown(&w.handler));
+    until_request(7);
+    fake_run(&w, 0);
+    assert_true(fake_status(&w).complete);
+    assert_false(fake_status(&w).relisting);
+    assert_string_equal("add d@8 lost b@4 lost c@5", fake_shown(&w.handler));
+    assert_int_equal(8, w.server.requests);
+    fake_end_world(&w);
+}
+
 static void test_what_cannot_be_watched_is_listed_again_if_so_asked(
     void **state)
 {
@@ -540,6 +596,8 @@ int main(void)
         cmocka_unit_test(
             test_a_second_410_lists_the_most_recent_after_the_backoff),
         cmocka_unit_test(test_broken_framing_is_forgiven_once_at_a_version),
+        cmocka_unit_test(
+            test_an_object_whose_brackets_do_not_match_hides_what_is_behind),
         cmocka_unit_test(
             test_what_cannot_be_watched_is_listed_again_if_so_asked),
         cmocka_unit_test(test_what_cannot_be_watched_is_not_streamed),
