@@ -171,6 +171,8 @@ void kinf_receive_list_end(struct kinf_informer *inf)
     r->can_resume = r->version.len > 0;
     r->incomplete = r->list_incomplete;
     r->degraded = r->missed > 0;
+    if (r->incomplete)
+        r->at_ms[AT_REPAIR] = now_of(inf) + 10 * CONFIG_KINF_REPAIR_MS;
     r->listing = r->want_list = r->from_latest = r->verifying = false;
     r->doubt = false;
     r->silent = 0;
@@ -197,7 +199,7 @@ KINF_APART static int take(struct kinf_informer *inf, struct kinf_exchange *x,
          * the cache may hold what has changed or is gone: a list is wanted,
          * which may be whole. */
         if (!x->item.key_too_long) {
-            r->list_incomplete = r->listing;
+            r->list_incomplete |= r->listing;
             r->incomplete |= !r->listing;
         }
         return KINF_ERR_NO_IDENTITY;

@@ -50,16 +50,16 @@ static uint32_t verify_wait(const struct kinf_informer *inf)
 }
 
 /* A key found no entry: a list repairs it once the cache holds less than it
- * did then. Or an event since the last list could not be read. */
+ * did then. Or the last list had an item, or an event came since, whose key
+ * could not be read. */
 static uint32_t repair_wait(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
     const struct kinf_store *s = &inf->store;
-    bool unread = r->incomplete && !r->list_incomplete;
     bool shrunk = r->degraded && (s->entry_pool.used < r->full_keys ||
                                   s->settled < r->full_bytes);
 
-    if (r->listing || r->want_list || !(unread || shrunk))
+    if (r->listing || r->want_list || !(r->incomplete || shrunk))
         return NEVER;
     return kinf_reflector_left(inf, r->at_ms[AT_REPAIR]);
 }

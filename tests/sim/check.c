@@ -208,6 +208,19 @@ void check_timeout(const struct box *b)
     }
 }
 
+/* What changed or went is not known: from the event on, and not only after the
+ * next list, the cache says so. A key that is too long is none of ours. */
+void check_nameless(struct box *b)
+{
+    const struct kinf_reflector *r = &b->inf.reflector;
+    struct kinf_status s;
+
+    kinf_informer_status(&b->inf, &s);
+    MUST(r->listing || r->main.item.key_too_long || !s.complete,
+         "informer %u: passes over an event without a name", b->number);
+    b->nameless |= !r->main.item.key_too_long;
+}
+
 /* ---- listings that go on over many polls -------------------------------- */
 
 void listing_begin(struct box *b)
@@ -451,23 +464,12 @@ static uint32_t held(struct box *b)
     return bytes;
 }
 
-/* A list with an item that had no name proves no absence, and says so. */
-static bool may_hold_more(const struct box *b)
-{
-    struct kinf_status s;
-
-    kinf_informer_status(&b->inf, &s);
-    return !s.complete && b->nameless;
-}
-
 static void check_object(struct box *b, uint32_t key, uint32_t state,
                          const struct kinf_object *o, uint32_t in_use)
 {
     const struct key *k = etcd.resources[b->view.res].keys.at[key];
     const struct kinf_sizes *z = &b->config.sizes;
 
-    if (!view_holds(&b->view, state) && may_hold_more(b))
-        return;
     MUST(view_holds(&b->view, state),
          "informer %u: holds %s/%s version %.*s, the server does not",
          b->number, k->namespace_, k->name, (int)o->resource_version.len,
@@ -538,6 +540,16 @@ static bool is_busy(const struct box *b)
            (b->config.single == NULL && b->inf.reflector.aside.state != 0);
 }
 
+/* After a restore names come late, and lists that look for them are rare. */
+static bool waits_for_names(const struct box *b)
+{
+    struct kinf_status s;
+
+    kinf_informer_status(&b->inf, &s);
+    return b->nameless && !s.complete &&
+           sim.now < world.healed_at + 15 * MINUTE;
+}
+
 void check_calm(struct box *b)
 {
     const struct resource *r = &etcd.resources[b->view.res];
@@ -552,7 +564,7 @@ void check_calm(struct box *b)
                     (b->config.sizes.arena_bytes & ~3u);
 
     MUST(!world.reloading, "a reload has not come to its end");
-    while (is_busy(b) && sim.now < until)
+    while ((is_busy(b) || waits_for_names(b)) && sim.now < until)
         world_go_on(sim.now + SECOND);
     in_use = held(b);
     kinf_informer_status(&b->inf, &status);
@@ -572,8 +584,8 @@ void check_calm(struct box *b)
         else if (view_holds(&b->view, state))
             check_missing(b, i, &sum, &status, err);
     }
-    MUST(!fits || may_hold_more(b) || (status.complete && !status.degraded &&
-                                       status.truncated == 0),
+    MUST(!fits || (status.complete && !status.degraded &&
+                   status.truncated == 0),
          "informer %u: all would fit, but %u are truncated%s", b->number,
          status.truncated, status.complete ? "" : ", incomplete");
     b->nameless &= !status.complete;

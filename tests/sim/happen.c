@@ -260,6 +260,7 @@ void heal_nameless(void)
         timer_at(sim.now + 10 * SECOND, heal_again, NULL, 0);
         return;
     }
+    world.healed_at = sim.now;
     for (uint32_t res = 0; res < RESOURCES; res++) {
         for (uint32_t k = 0; k < etcd.resources[res].keys.count; k++) {
             uint32_t state = etcd_now(res, k);

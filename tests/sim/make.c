@@ -171,7 +171,8 @@ static void note_error(void *ctx, int err, int http_status,
     b->errors++;
     b->torn |= err == KINF_ERR_JSON && b->inf.reflector.listing &&
                !b->inf.reflector.can_resume;
-    b->nameless |= err == KINF_ERR_NO_IDENTITY;
+    if (err == KINF_ERR_NO_IDENTITY)
+        check_nameless(b);
     if (err == KINF_ERR_TIMEOUT)
         check_timeout(b);
     TELL("informer %u: error %s, HTTP %d, %.*s %.*s", b->number,

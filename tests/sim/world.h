@@ -61,6 +61,7 @@ struct world {
     uint64_t trickled_at; /* bytes were held back on their way */
     bool reloading;
     uint64_t reload_at;
+    uint64_t healed_at; /* what had no name got one */
     uint32_t late_ms;
     uint64_t late_until, suspended_until;
     uint32_t polls_now, polls_idle;
@@ -109,6 +110,8 @@ struct look draw_look(struct rng *r, uint32_t size);
 void check_after_poll(struct box *box);
 void check_calm(struct box *box);
 void check_hour(void);
+/* Something came without a name: nobody may pass over it. */
+void check_nameless(struct box *box);
 /* A connection timed out: was it really silent? */
 void check_timeout(const struct box *box);
 /* Once in ten seconds: nobody waits for the dead. */

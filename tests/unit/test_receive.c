@@ -94,7 +94,7 @@ static void test_the_version_moves_on_by_every_event(void **state)
 }
 
 /* Whose object was it? Only a list can tell; and while it cannot either, the
- * cache says that it is not whole, and no further list is asked for. */
+ * cache says that it is not whole, and lists are asked for seldom. */
 static void test_an_event_without_a_name_is_followed_by_a_list(void **state)
 {
 #define NAMELESS "{\"metadata\":{\"resourceVersion\":\"9\"}}"
@@ -124,6 +124,52 @@ static void test_an_event_without_a_name_is_followed_by_a_list(void **state)
         assert_int_equal(2, fake_count(&w.server, "limit"));
         fake_end_world(&w);
     }
+}
+
+/* With a bookmark a minute, and a watch that ends in its time. */
+static void pass_ten_minutes(void)
+{
+    for (int minute = 1; minute <= 10; minute++) {
+        fake_push(&w.server, BOOKMARK("11"));
+        if (minute == 6)
+            fake_finish(&w.server);
+        fake_run(&w, 60000);
+    }
+}
+
+/* What has no name may get one, and no event tells that it was this one: until
+ * a list is whole, another is asked for each ten minutes. */
+static void test_an_incomplete_cache_becomes_whole_again(void **state)
+{
+    static const struct fake_answer script[] = {
+        { "limit", 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE, NULL },
+        { "watch", 410, "", FAKE_WHOLE, NULL },
+        { "limit", 200, LIST("9", NAMELESS), FAKE_WHOLE, NULL },
+        { "watch", 200, "", FAKE_OPEN, NULL },
+        { "watch", 200, "", FAKE_OPEN, NULL },
+        { "limit", 200, LIST("10", NAMELESS), FAKE_WHOLE, NULL },
+        { "watch", 200, EVENT("MODIFIED", OBJECT("b", "11")), FAKE_OPEN,
+          NULL },
+        { "watch", 200, "", FAKE_OPEN, NULL },
+        { "limit", 200, LIST("12", OBJECT("b", "11")), FAKE_WHOLE, NULL },
+        { "watch", 200, "", FAKE_OPEN, NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 1000);
+    assert_int_equal(2, fake_count(&w.server, "limit"));
+    assert_false(fake_status(&w).complete);
+    pass_ten_minutes();
+    assert_int_equal(3, fake_count(&w.server, "limit"));
+    assert_string_equal("initial a@3 add b@11", fake_shown(&w.handler));
+    assert_false(fake_status(&w).complete);
+    pass_ten_minutes();
+    assert_string_equal("lost a@3", fake_shown(&w.handler));
+    assert_true(fake_status(&w).complete);
+    fake_end_world(&w);
 }
 
 static void test_an_event_without_version_leaves_ours(void **state)
@@ -351,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_the_store_decides_what_an_event_is),
         cmocka_unit_test(test_the_version_moves_on_by_every_event),
         cmocka_unit_test(test_an_event_without_a_name_is_followed_by_a_list),
+        cmocka_unit_test(test_an_incomplete_cache_becomes_whole_again),
         cmocka_unit_test(test_an_event_without_version_leaves_ours),
         cmocka_unit_test(test_what_cannot_be_held_is_cut_and_told),
         cmocka_unit_test(test_an_error_event_is_a_status),
