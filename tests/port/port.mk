@@ -79,14 +79,18 @@ $(O)/unit-thread/obj/lwip-freertos.o: $(LWIP_CONTRIB)/sys_arch.c \
 C_TESTS := $(filter-out $(O)/unit-gcc/port/test_record \
     $(addprefix $(O)/unit-gcc/port/test_,lwip lwip_thread) \
     $(addprefix $(O)/unit-firmware/port/test_, \
-        posix bad_ports pieces record lwip lwip_thread) \
-    $(addprefix $(O)/unit-record/port/test_, \
-        posix bad_ports pieces mbedtls tls tls_wire tickets lwip lwip_thread) \
+        posix bad_ports pieces record sim lwip lwip_thread) \
+    $(addprefix $(O)/unit-record/port/test_, posix bad_ports pieces mbedtls \
+        tls tls_wire tickets sim lwip lwip_thread) \
     $(addprefix $(O)/unit-tls13/port/test_, \
-        posix bad_ports pieces tls_wire record lwip lwip_thread), \
+        posix bad_ports pieces tls_wire record sim lwip lwip_thread), \
     $(C_TESTS)) $(LWIP_TESTS)
 
-# make port-test PORT=posix|mbedtls|lwip: one port through the conformance
+# The simulated world's network, without its server.
+$(O)/unit-gcc/port/test_sim: $(call objects,unit-gcc, \
+    tests/sim/net.c tests/sim/base.c)
+
+# make port-test PORT=posix|mbedtls|lwip|sim: one port through the conformance
 # suite. For a port of one's own: tests/port/test_NAME.c like test_posix.c, and
 # its sources in port/NAME, or in PORT_SRC.
 PORT     ?= posix

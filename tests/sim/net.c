@@ -6,6 +6,8 @@
 
 #include "server.h"
 
+#define UP_MOST 16384 /* bytes on their way to the server, about */
+
 struct net net;
 
 static bool active(uint64_t until)
@@ -242,7 +244,7 @@ static int link_send(void *ctx, const void *data, size_t size)
         l->reason = "connection reset by peer";
         return l->reset_at <= sim.now ? KINF_ERR_CLOSED : KINF_ERR_TIMEOUT;
     }
-    if (active(net.stall_until) || l->up.len > 16384 ||
+    if (active(net.stall_until) || l->up.len > UP_MOST ||
         (active(net.shred_until) && rng_percent(&sim.rng, 30) &&
          !l->by_time)) {
         l->wants = KINF_WANTS_WRITE;
@@ -270,9 +272,15 @@ static int link_send(void *ctx, const void *data, size_t size)
 
 static void next_phase(struct link *l)
 {
+    static const char *const words[] = {
+        [KINF_PHASE_RESOLVE] = "resolving the name",
+        [KINF_PHASE_CONNECT] = "connecting",
+        [KINF_PHASE_HANDSHAKE] = "in the handshake"
+    };
     uint32_t ms = half_trip() * 2;
 
     l->phase = (enum kinf_phase)(l->phase + 1);
+    l->reason = words[l->phase];
     if (l->phase == KINF_PHASE_RESOLVE)
         ms = rng_below(&sim.rng, 50);
     l->step_at = sim.now + ms;
@@ -322,6 +330,7 @@ static void connected(struct link *l)
     static uint64_t serials;
 
     l->phase = KINF_PHASE_OPEN;
+    l->reason = NULL;
     l->verified = l->trusted && !active(net.unverified_until);
     l->serial = ++serials;
     l->ended = l->dead = false;
@@ -493,7 +502,9 @@ uint64_t link_ready_at(const struct link *l, unsigned wants)
             at = least(at, l->end_at);
     }
     if ((wants & KINF_WANTS_WRITE) != 0)
-        at = least(at, active(net.stall_until) ? net.stall_until : sim.now);
+        at = least(at, active(net.stall_until) ? net.stall_until
+                       : l->up.len > UP_MOST   ? timers_next() /* some go up */
+                                               : sim.now);
     return at;
 }
 
