@@ -55,19 +55,20 @@ $(call flavour,unit-thread,gcc,$(SANITIZE) $(LWIP_TESTED) \
     -isystem $(LWIP_CONTRIB)/include,,firmware)
 
 LWIP_TEST_SRC := $(addprefix tests/port/,conformance.c rig.c peer.c simpeer.c \
-    simpeer_ip.c) $(wildcard port/lwip/*.c)
+    simpeer_ip.c lwip/line.c) $(wildcard port/lwip/*.c)
+LWIP_WORLD    := tests/port/lwip/world.c
 
-# $(call lwip_test,FLAVOUR,SUITE,MORE OBJECTS)
+# $(call lwip_test_rules,FLAVOUR,SUITE,MORE OBJECTS)
 define lwip_test_rules
-$(call lwip_rules,$(1))
 $(O)/$(1)/port/$(2): $(call objects,$(1),tests/port/$(2).c \
     $(LWIP_TEST_SRC) $(3)) $(O)/$(1)/liblwip.a
 	@mkdir -p $$(@D) && echo '  LD      $$@'
 	@$$($(1)_CC) $(SANITIZE) $$^ -lpthread -o $$@
 LWIP_TESTS += $(O)/$(1)/port/$(2)
 endef
-$(eval $(call lwip_test_rules,unit-lwip,test_lwip))
-$(eval $(call lwip_test_rules,unit-lean,test_lwip))
+$(foreach f,unit-lwip unit-lean unit-thread,$(eval $(call lwip_rules,$(f))))
+$(foreach f,unit-lwip unit-lean,$(foreach t,test_lwip test_lwip_names,\
+    $(eval $(call lwip_test_rules,$(f),$(t),$(LWIP_WORLD)))))
 $(eval $(call lwip_test_rules,unit-thread,test_lwip_thread, \
     port/freertos/platform.c port/freertos/task.c tests/freertos/standin.c \
     lwip-freertos.c $(CORE_SRC)))
@@ -77,13 +78,13 @@ $(O)/unit-thread/obj/lwip-freertos.o: $(LWIP_CONTRIB)/sys_arch.c \
 
 # Which suite is run in which flavour.
 C_TESTS := $(filter-out $(O)/unit-gcc/port/test_record \
-    $(addprefix $(O)/unit-gcc/port/test_,lwip lwip_thread) \
+    $(addprefix $(O)/unit-gcc/port/test_,lwip lwip_names lwip_thread) \
     $(addprefix $(O)/unit-firmware/port/test_, \
-        posix bad_ports pieces record sim lwip lwip_thread) \
+        posix bad_ports pieces record sim lwip lwip_names lwip_thread) \
     $(addprefix $(O)/unit-record/port/test_, posix bad_ports pieces mbedtls \
-        tls tls_wire tickets sim lwip lwip_thread) \
+        tls tls_wire tickets sim lwip lwip_names lwip_thread) \
     $(addprefix $(O)/unit-tls13/port/test_, \
-        posix bad_ports pieces tls_wire record sim lwip lwip_thread), \
+        posix bad_ports pieces tls_wire record sim lwip lwip_names lwip_thread), \
     $(C_TESTS)) $(LWIP_TESTS)
 
 # The simulated world's network, without its server.

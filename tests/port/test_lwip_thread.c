@@ -11,23 +11,17 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "lwip/dns.h"
 #include "lwip/netif.h"
-#include "lwip/priv/tcp_priv.h"
 #include "lwip/tcpip.h"
 #include "lwip/timeouts.h"
 
 #include "freertos/kinf_freertos.h"
 #include "lwip/kinf_lwip.h"
 #include "port/conformance.h"
+#include "port/lwip/line.h"
 #include "port/simpeer.h"
 
 #define FRAMES 256
-
-void kinf_assert_failed(unsigned file, unsigned line)
-{
-    broken("assertion in file %u, line %u", file, line);
-}
 
 void kinf_freertos_entropy(void *out, size_t size)
 {
@@ -193,18 +187,8 @@ static _Atomic bool started;
 
 static void on_started(void *arg)
 {
-    ip4_addr_t address, mask, gateway;
-    ip_addr_t server;
-
     (void)arg;
-    IP4_ADDR(&address, 192, 0, 2, 7);
-    IP4_ADDR(&mask, 255, 255, 255, 0);
-    IP4_ADDR(&gateway, 192, 0, 2, 53);
-    netif_add(&line, &address, &mask, &gateway, NULL, line_init, tcpip_input);
-    netif_set_default(&line);
-    netif_set_up(&line);
-    ip_addr_set_ip4_u32_val(server, lwip_htonl(SIMPEER_NS));
-    dns_setserver(0, &server);
+    lwip_line_up(&line, line_init, tcpip_input);
     started = true;
 }
 
@@ -237,12 +221,10 @@ static void set_clock(uint32_t to)
 
 static long resources(void)
 {
-    long held = 0;
+    long held;
 
     LOCK_TCPIP_CORE();
-    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL;
-         pcb = pcb->next)
-        held += pcb->callback_arg != NULL;
+    held = lwip_held();
     UNLOCK_TCPIP_CORE();
     return held;
 }
@@ -395,20 +377,16 @@ static const struct check checks[] = {
 
 int main(void)
 {
-    const struct port port = {
-        .name = "lwip in a thread",
-        .ops = &kinf_lwip_thread_ops,
-        .make = make,
-        .wait = wait_for,
-        .resources = resources,
-        .nobody = "nobody.test",
-        .slow = "slow.test",
-        .set_clock = set_clock,
-        .platform = &kinf_freertos_platform,
-        .peer = &inside,
-        .host = "192.0.2.1",
-    };
+    struct port port = lwip_port;
 
+    port.name = "lwip in a thread";
+    port.ops = &kinf_lwip_thread_ops;
+    port.make = make;
+    port.wait = wait_for;
+    port.resources = resources;
+    port.set_clock = set_clock;
+    port.platform = &kinf_freertos_platform;
+    port.peer = &inside;
     checks_run(&port, conformance, conformance_count);
     checks_run(&port, checks, 1);
     return checks_end();
