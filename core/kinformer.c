@@ -139,8 +139,11 @@ static bool step_informer(struct kinf_informer *inf)
     more |= kinf_controller_apply(inf, events, entries);
     if (PROCESSOR_WALKS)
         more |= kinf_processor_cursors(inf, entries);
-    if (CONFIG_KINF_INDEXES)
+    if (CONFIG_KINF_INDEXES) {
+        KINF_ASKS(inf->k);
         more |= kinf_index_build(&inf->store, entries);
+        KINF_ASKED(inf->k);
+    }
     received = kinf_reflector_step(inf, events);
     if (kinf_controller_in_flight(inf)) {
         more |= kinf_controller_apply(inf, events, entries);
@@ -188,8 +191,8 @@ uint32_t kinf_poll(struct kinf *k)
     const struct kinf_platform *p = k->config->platform;
     uint32_t sleep = UINT32_MAX;
 
-    KINF_ASSERT(!k->polling);
-    k->polling = true;
+    KINF_ASSERT(k->polling == 0);
+    k->polling = 1;
     k->woken = false;
     k->now_ms = p->now_ms(p->ctx);
     for (struct kinf_session *s = k->sessions; s != NULL; s = s->next)
@@ -202,7 +205,7 @@ uint32_t kinf_poll(struct kinf *k)
         sleep = earlier_ms(sleep, poll_session(s));
     if (is_reloading(k))
         step_reload(k);
-    k->polling = false;
+    k->polling = 0;
     return k->woken ? 0 : sleep;
 }
 

@@ -22,6 +22,15 @@
 #define KINF_UNREACHABLE(text) ((void)0)
 #endif
 
+/* Around a function of the user's that may not ask us back. */
+#if CONFIG_KINF_ASSERT
+#define KINF_ASKS(k) ((k)->polling |= KINF_ASKING)
+#define KINF_ASKED(k) ((k)->polling &= (uint8_t)~KINF_ASKING)
+#else
+#define KINF_ASKS(k) ((void)sizeof(k))
+#define KINF_ASKED(k) ((void)sizeof(k))
+#endif
+
 /* Before a function that is to stay one: inlined, a compiler that saves bytes
  * copies what follows it for each of its outcomes. */
 #if defined(__GNUC__)

@@ -361,7 +361,9 @@ struct kinf {
     void (*closed)(void *ctx); /* of kinf_reload */
     void *closed_ctx;
     uint32_t now_ms;
-    bool reloading, stopping, polling;
+    bool reloading, stopping;
+    uint8_t polling; /* inside kinf_poll, and what else */
+#define KINF_ASKING 2 /* a function of the user's that may not ask us back */
     volatile bool woken;
 };
 

@@ -595,8 +595,9 @@ void kinf_informer_init(struct kinf_informer *inf, struct kinf *k,
 int kinf_informer_check(const struct kinf_informer_config *config,
                         size_t *need);
 
-/* Starts one informer; twice is harmless. Stops it: its connection is closed
- * unread, undelivered notifications are dropped, nobody is called again. */
+/* Starts one informer; twice is harmless, after its stop it has to be made anew
+ * by kinf_informer_init. Stops it: its connection is closed unread, undelivered
+ * notifications are dropped, nobody is called again. */
 void kinf_informer_start(struct kinf_informer *inf);
 void kinf_informer_stop(struct kinf_informer *inf);
 
@@ -683,7 +684,8 @@ bool kinf_listener_synced(const struct kinf_listener *listener);
 /* ---- listers ------------------------------------------------------------
  *
  * Legal while the informer has not stopped (kinf_informer_stop and a kinf_poll
- * after it): then its memory is the caller's. */
+ * after it): then its memory is the caller's. Not legal inside a filter or an
+ * index function, which depend on their object alone. */
 
 /* A positive answer beside what was found: the cache is not whole. */
 #define KINF_INCOMPLETE 2

@@ -33,7 +33,9 @@ static void change(struct kinf_informer *inf, kinf_idx entry, kinf_idx now,
     if (!inf->synced)
         step.flags |= KINF_NOTE_INITIAL;
     kinf_store_ref(s, step.was);
+    KINF_ASKS(inf->k);
     kinf_store_apply(s, entry, now);
+    KINF_ASKED(inf->k);
     kinf_processor_notify(inf, entry, &step);
     kinf_store_unref(s, step.was);
 }

@@ -19,6 +19,7 @@ int kinf_get(const struct kinf_informer *inf, struct kinf_span key,
     kinf_idx entry = NONE;
 
     KINF_ASSERT(!inf->stopped);
+    KINF_ASSERT((inf->k->polling & KINF_ASKING) == 0);
     if (kinf_split_key(key, &parts[KINF_NAMESPACE], &parts[KINF_NAME]) ==
         KINF_OK)
         entry = kinf_store_find(s, parts);
@@ -46,6 +47,7 @@ int kinf_list(struct kinf_informer *inf, struct kinf_list_cursor *c,
     int index = KINF_ERR_NOT_FOUND;
 
     KINF_ASSERT(!inf->stopped);
+    KINF_ASSERT((inf->k->polling & KINF_ASKING) == 0);
     *c = (struct kinf_list_cursor){ .namespace_ = o->namespace_,
                                     .label_selector = o->label_selector };
     if (kinf_selector_check(o->label_selector) != KINF_OK)
@@ -123,16 +125,21 @@ int kinf_list_next(struct kinf_informer *inf, struct kinf_list_cursor *c,
                    struct kinf_object *out)
 {
     KINF_ASSERT(!inf->stopped);
+    KINF_ASSERT((inf->k->polling & KINF_ASKING) == 0);
     for (int i = 0; i < CONFIG_KINF_POLL_ENTRIES; i++) {
         kinf_idx entry;
         int err = step(&inf->store, c, &entry);
+        bool found;
 
         if (err != KINF_OK)
             return err;
         if (entry == NONE)
             return c->unsure || !kinf_reflector_whole(inf) ? KINF_INCOMPLETE
                                                            : 0;
-        if (wanted(&inf->store, c, entry, out))
+        KINF_ASKS(inf->k);
+        found = wanted(&inf->store, c, entry, out);
+        KINF_ASKED(inf->k);
+        if (found)
             return 1;
     }
     return KINF_ERR_AGAIN;
@@ -164,6 +171,7 @@ int kinf_index_values(const struct kinf_informer *inf, const char *index,
     int i = kinf_index_by_name(s, index);
 
     KINF_ASSERT(!inf->stopped);
+    KINF_ASSERT((inf->k->polling & KINF_ASKING) == 0);
     if (i < 0)
         return i;
     for (; *at >> 8 < s->entry_pool.high; *at = ((*at >> 8) + 1) << 8) {
@@ -174,13 +182,18 @@ int kinf_index_values(const struct kinf_informer *inf, const char *index,
         kinf_store_view(s, s->entries[*at >> 8].current, &object);
         while ((*at & 0xFFu) < 0xFFu) {
             uint32_t here = *at;
-            int len = s->indexes[i].func(&object, here & 0xFFu, value, size);
+            bool is_new;
+            int len;
 
+            KINF_ASKS(inf->k);
+            len = s->indexes[i].func(&object, here & 0xFFu, value, size);
+            is_new = len > 0 && !given(s, (uint8_t)i, here,
+                                       span_of(value, (size_t)len));
+            KINF_ASKED(inf->k);
             if (len == KINF_ERR_NOT_FOUND)
                 break;
             ++*at;
-            if (len > 0 &&
-                !given(s, (uint8_t)i, here, span_of(value, (size_t)len)))
+            if (is_new)
                 return len;
         }
     }

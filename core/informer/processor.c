@@ -141,11 +141,15 @@ static const struct kinf_object *look(const struct kinf_informer *inf,
                                       kinf_idx record, struct kinf_object *out)
 {
     const struct kinf_event_handler *h = l->handler;
+    bool hidden;
 
     if (record == NONE)
         return NULL;
     kinf_store_view(&inf->store, record, out);
-    return h->filter == NULL || h->filter(l->ctx, out) ? out : NULL;
+    KINF_ASKS(inf->k);
+    hidden = h->filter != NULL && !h->filter(l->ctx, out);
+    KINF_ASKED(inf->k);
+    return hidden ? NULL : out;
 }
 
 /* Tells a handler what was and what is (either may be NULL), and notes its

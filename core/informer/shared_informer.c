@@ -162,6 +162,7 @@ void kinf_informer_init(struct kinf_informer *inf, struct kinf *k,
 
 void kinf_informer_start(struct kinf_informer *inf)
 {
+    KINF_ASSERT(!inf->stopped);
     if (inf->started || is_stopping(inf))
         return;
     inf->started = true;
@@ -214,6 +215,7 @@ bool kinf_informer_synced(const struct kinf_informer *inf)
 int kinf_informer_index(struct kinf_informer *inf, const char *name,
                         kinf_index_func func)
 {
+    KINF_ASSERT(!inf->stopped);
     KINF_ASSERT(kinf_index_by_name(&inf->store, name) < 0);
     KINF_ASSERT(CONFIG_KINF_INDEXES && inf->config->sizes.postings > 0);
     kinf_wake(inf->k);

@@ -207,6 +207,28 @@ static void test_starting_stopping_and_removing_twice_is_harmless(
     assert_int_equal(UINT32_MAX, (kinf_poll(&w.k), kinf_poll(&w.k)));
 }
 
+/* What a filter or an index function must not ask. */
+static void (*asks)(void);
+
+static bool filter_asks(const struct kinf_object *o)
+{
+    (void)o;
+    if (asks != NULL)
+        asks();
+    return true;
+}
+
+static int index_asks(const struct kinf_object *o, unsigned n, char *value,
+                      size_t size)
+{
+    (void)o;
+    (void)size;
+    if (asks != NULL)
+        asks();
+    value[0] = 'x';
+    return n == 0 ? 1 : KINF_ERR_NOT_FOUND;
+}
+
 /* ---- after the stop ----------------------------------------------------- */
 
 static void get_after(void)
@@ -241,7 +263,7 @@ static void values_after(void)
 }
 
 /* Its memory is the caller's, and may be gone. */
-static void test_a_stopped_informer_is_not_read(void **state)
+static void test_a_stopped_informer_is_neither_read_nor_started(void **state)
 {
     (void)state;
     begin();
@@ -251,11 +273,110 @@ static void test_a_stopped_informer_is_not_read(void **state)
     expect_assert_failure(list_after());
     expect_assert_failure(next_after());
     expect_assert_failure(values_after());
+    expect_assert_failure(kinf_informer_start(&w.inf));
+    expect_assert_failure(kinf_informer_index(&w.inf, "mine", index_asks));
     EXPECT_ERR(KINF_ERR_STOPPED,
                kinf_listener_add(&w.inf, &late.listener, &fake_events, &late,
                                  KINF_EVERY, 0));
     assert_int_equal(KINF_INFORMER_STOPPED, fake_status(&w).phase);
     fake_end_world(&w);
+}
+
+/* The world is not used after such a stop: it stands inside a poll. */
+static void stop_inside(void)
+{
+    expect_assert_failure(fake_run(&w, 10));
+    free(w.informer.memory);
+}
+
+/* ---- from the wrong place ----------------------------------------------- */
+
+/* A world with both; nothing is asked yet. */
+static void begin_asking(void)
+{
+    asks = NULL;
+    fake_prepare(&w);
+    memset(&late, 0, sizeof(late));
+    w.informer.sizes.postings = 16;
+    w.informer.sizes.every = 2;
+    FAKE_PLAY(&w.server, calm);
+    fake_begin(&w);
+    late.passes = filter_asks;
+    kinf_listener_add(&w.inf, &late.listener, &fake_filtered, &late,
+                      KINF_EVERY, 0);
+    kinf_informer_index(&w.inf, "mine", index_asks);
+    fake_run(&w, 100);
+    assert_string_equal("initial a@3 initial b@4", fake_shown(&late));
+}
+
+static void list_by_index(void)
+{
+    const struct kinf_list_options how = { .index = "mine",
+                                           .value = { "x", 1 } };
+    struct kinf_list_cursor c;
+    struct kinf_object o;
+
+    assert_int_equal(KINF_OK, kinf_list(&w.inf, &c, &how));
+    while (kinf_list_next(&w.inf, &c, &o) == 1)
+        continue;
+}
+
+static void walk_values(void)
+{
+    uint32_t at = 0;
+    char value[64];
+
+    while (kinf_index_values(&w.inf, "mine", &at, value, sizeof(value)) > 0)
+        continue;
+}
+
+static void receive_one(void)
+{
+    fake_push(&w.server, asks == NULL ? EVENT("ADDED", OBJECT("c", "6"))
+                                      : EVENT("MODIFIED", OBJECT("c", "7")));
+    fake_run(&w, 10);
+}
+
+static void expect_stop(void (*lister)(void), void (*place)(void))
+{
+    begin_asking();
+    place(); /* is legal */
+    asks = lister;
+    expect_assert_failure(place());
+    free(w.informer.memory);
+}
+
+/* They depend on the object alone; and the cache may be half changed. */
+static void test_a_lister_is_not_asked_by_a_filter_or_an_index_function(
+    void **state)
+{
+    static void (*const listers[])(void) = { get_after, list_after, next_after,
+                                             values_after };
+    static void (*const places[])(void) = { receive_one, list_by_index,
+                                            walk_values };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(listers); i++) {
+        for (size_t j = 0; j < COUNT_OF(places); j++)
+            expect_stop(listers[i], places[j]);
+    }
+}
+
+/* The filter alone, and an index that is built of what is there. */
+static void test_nor_by_a_filter_alone_nor_while_an_index_is_built(
+    void **state)
+{
+    (void)state;
+    begin();
+    asks = get_after;
+    late.passes = filter_asks;
+    kinf_listener_add(&w.inf, &late.listener, &fake_filtered, &late,
+                      KINF_EVERY, 0);
+    stop_inside();
+    begin();
+    asks = list_after;
+    kinf_informer_index(&w.inf, "mine", index_asks);
+    stop_inside();
 }
 
 /* ---- handlers ----------------------------------------------------------- */
@@ -281,13 +402,6 @@ static void test_a_handler_supplies_every_callback(void **state)
     expect_assert_failure(kinf_listener_add(&w.inf, &late.listener, &part[3],
                                             &late, KINF_EVERY, 0));
     fake_end_world(&w);
-}
-
-/* The world is not used after such a stop: it stands inside a poll. */
-static void stop_inside(void)
-{
-    expect_assert_failure(fake_run(&w, 10));
-    free(w.informer.memory);
 }
 
 static void test_a_handler_answers_well_or_not_now(void **state)
@@ -455,7 +569,12 @@ int main(void)
         cmocka_unit_test(test_an_index_is_added_once_and_needs_postings),
         cmocka_unit_test(
             test_starting_stopping_and_removing_twice_is_harmless),
-        cmocka_unit_test(test_a_stopped_informer_is_not_read),
+        cmocka_unit_test(
+            test_a_stopped_informer_is_neither_read_nor_started),
+        cmocka_unit_test(
+            test_a_lister_is_not_asked_by_a_filter_or_an_index_function),
+        cmocka_unit_test(
+            test_nor_by_a_filter_alone_nor_while_an_index_is_built),
         cmocka_unit_test(test_a_handler_supplies_every_callback),
         cmocka_unit_test(test_a_handler_answers_well_or_not_now),
         cmocka_unit_test(test_the_loop_is_not_run_from_inside_a_handler),

@@ -89,7 +89,6 @@ static void test_a_stop_closes_drops_and_calls_nobody(void **state)
     assert_int_equal(1, w.server.closes);
     assert_int_equal(0, fake_status(&w).entries.used);
     assert_int_equal(0, fake_status(&w).ring.used);
-    kinf_informer_start(&w.inf); /* needs another init */
     fake_run(&w, 100);
     assert_int_equal(2, w.server.requests);
     fake_end_world(&w);
