@@ -329,14 +329,16 @@ static int idle_day(const struct run *run)
 
     snprintf(sim.repeat, sizeof(sim.repeat), "%s --idle-day", run->program);
     world_idle_day(&r);
-    printf("a quiet informer: %llu requests, %llu bytes in a day\n",
-           (unsigned long long)r.requests, (unsigned long long)r.bytes);
+    printf("a quiet informer: %llu requests, %llu bytes, %llu wakes of its own "
+           "in a day\n", (unsigned long long)r.requests,
+           (unsigned long long)r.bytes, (unsigned long long)r.wakes);
     MUST(r.bytes <= 1u << 20, "an idle day costs more than a megabyte");
     if (run->report == NULL)
         return 0;
     figures_read(&f);
     figures_set(&f, "idle_day_requests", (double)r.requests);
     figures_set(&f, "idle_day_bytes", (double)r.bytes);
+    figures_set(&f, "idle_day_wakes", (double)r.wakes);
     figures_write(&f);
     return 0;
 }

@@ -67,7 +67,8 @@ run other_seeds_of_it sim --seed 1 --seeds 240 --hours 10 --add
 enough
 run the_smallest_steps sim-small --seed 1 --seeds 100 --hours 4 --add
 run the_smallest_configuration sim-lean --seed 1 --seeds 100 --hours 4 --add
-run an_idle_day_costs_a_megabyte_at_most sim --idle-day
+run an_idle_day_costs_a_megabyte_at_most_and_wakes_once_a_minute sim \
+    --idle-day
 run a_fleet_that_lost_its_server_comes_back_spread_out sim --fleet 0
 run a_fleet_of_a_wide_spread_never_comes_as_a_crowd sim --fleet 30000
 fixed_bugs

@@ -221,10 +221,36 @@ static void tell_poll(uint32_t wait)
     text_free(&t);
 }
 
+/* Is it polled because it asked to be, and for no other reason? Polls that
+ * follow at once belong to the one that was woken. */
+static bool wakes_itself(void)
+{
+    struct kinf_wait waits[LINKS];
+    size_t n = kinf_waits(&world.kinf, waits, LINKS);
+
+    if (world.woken || world.poll_at > sim.now || !world.sleeps)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (link_ready_at(waits[i].transport, waits[i].wants) <= sim.now)
+            return false;
+    return true;
+}
+
+static void count_wake(void)
+{
+    TELL("poll: of its own accord");
+    world.wakes++;
+    world.hasty_wakes += world.woke_at + MINUTE > sim.now;
+    world.woke_at = sim.now;
+}
+
 static void poll_once(void)
 {
     uint64_t before = moved(), bytes = received();
     uint32_t wait;
+
+    if (wakes_itself())
+        count_wake();
 
     apps.polling = true;
     apps.callbacks_in_poll = 0;
@@ -245,6 +271,7 @@ static void poll_once(void)
     }
     world.polls_idle = moved() != before ? 0 : world.polls_idle + 1;
     MUST(world.polls_idle < 200000, "it polls and polls and does nothing");
+    world.sleeps = wait > 0;
     world.poll_at = wait == UINT32_MAX ? NEVER : sim.now + wait;
     world.defer_until = NEVER;
     if (++world.polls_now % 16 == 0)
@@ -487,9 +514,12 @@ void world_idle_day(struct result *result)
     MUST(kinf_synced(&world.kinf, NULL), "it has not synced in a minute");
     result->requests = world.result.requests;
     result->bytes = l->bytes_down + l->bytes_up;
+    world.wakes = world.hasty_wakes = 0;
     world_go_on(MINUTE + 24 * HOUR);
     result->requests = world.result.requests - result->requests;
     result->bytes = l->bytes_down + l->bytes_up - result->bytes;
+    MUST(world.hasty_wakes == 0, "an idle watch wakes twice in a minute");
+    result->wakes = world.wakes;
     MUST(world.boxes[0].errors == 0, "something went wrong in an idle day");
     end_world();
 }

@@ -18,7 +18,7 @@
 /* What a run of a seed amounts to. */
 struct result {
     uint64_t hours, faults, changes, relists, polls, callbacks, requests;
-    uint64_t bytes;
+    uint64_t bytes, wakes;
 };
 
 struct options {
@@ -57,6 +57,9 @@ struct world {
     /* the loop */
     uint64_t poll_at, defer_until;
     bool woken;
+    bool sleeps;             /* the last poll let it, for a while */
+    uint64_t wakes, woke_at; /* because the while was over */
+    uint64_t hasty_wakes;    /* less than a minute after another */
     uint64_t hindered_at; /* late, asleep or not reading: no time counts */
     uint64_t trickled_at; /* bytes were held back on their way */
     bool reloading;
@@ -78,7 +81,8 @@ extern struct world world;
 
 /* Runs a world; ends the process when it finds something wrong. */
 void world_run(const struct options *options, struct result *result);
-/* A day of one informer in which nothing happens; bytes: HTTP's, both ways. */
+/* A day of one informer in which nothing happens; bytes: HTTP's, both ways;
+ * wakes: polls that only the sleep of the one before asked for. */
 void world_idle_day(struct result *result);
 /* The world until a point in time, without a script. */
 void world_go_on(uint64_t until);
