@@ -33,8 +33,10 @@
 
 /* Before a function that is to stay one: inlined, a compiler that saves bytes
  * copies what follows it for each of its outcomes. */
-#if defined(__GNUC__)
+#if defined(__clang__)
 #define KINF_APART __attribute__((noinline))
+#elif defined(__GNUC__)
+#define KINF_APART __attribute__((noinline, noclone))
 #else
 #define KINF_APART
 #endif

@@ -19,9 +19,13 @@ _Static_assert(offsetof(struct kinf_object, resource_version) ==
                    KINF_RESOURCE_VERSION * sizeof(struct kinf_span),
                "see texts_of");
 
-bool kinf_texts_equal(const struct kinf_span a[2], const struct kinf_span b[2])
+bool kinf_texts_equal(const struct kinf_span *a, const struct kinf_span *b,
+                      size_t count)
 {
-    return span_equal(a[0], b[0]) && span_equal(a[1], b[1]);
+    while (count > 0 && a->len == b->len &&
+           (a->len == 0 || memcmp(a->ptr, b->ptr, a->len) == 0))
+        a++, b++, count--;
+    return count == 0;
 }
 
 unsigned kinf_hex_digit(char c)
@@ -54,7 +58,8 @@ unsigned kinf_find_word(struct kinf_span text, const char *words)
     unsigned i = 1;
 
     for (; *words != '\0'; words += *words + 1, i++)
-        if (span_equal(text, span_of(words + 1, (size_t)*words)))
+        if (text.len == (size_t)*words &&
+            memcmp(text.ptr, words + 1, text.len) == 0)
             break;
     return i;
 }

@@ -12,9 +12,13 @@ static inline struct kinf_span span_of(const char *ptr, size_t len)
     return (struct kinf_span){ ptr, len };
 }
 
+/* Are so many texts in a row equal, such as the two of a key? */
+bool kinf_texts_equal(const struct kinf_span *a, const struct kinf_span *b,
+                      size_t count);
+
 static inline bool span_equal(struct kinf_span a, struct kinf_span b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return kinf_texts_equal(&a, &b, 1);
 }
 
 /* The texts of an identity as an array: name, namespace, uid, version. */
@@ -34,15 +38,12 @@ static inline const kinf_off *item_places(const struct kinf_item *item)
     return item->identity_at;
 }
 
-/* Are two texts in a row equal, such as name and namespace: a key? */
-bool kinf_texts_equal(const struct kinf_span a[2], const struct kinf_span b[2]);
-
 /* Have they one uid and one version? */
 static inline bool same_state(struct kinf_object *object,
                               const struct kinf_item *item)
 {
     return kinf_texts_equal(texts_of(object) + KINF_UID,
-                            item->identity + KINF_UID);
+                            item->identity + KINF_UID, 2);
 }
 
 /* Writes a number in decimal at the end of buf and sets *out to it. */

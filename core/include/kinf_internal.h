@@ -161,7 +161,7 @@ struct kinf_delta {
 };
 struct kinf_delta_fifo {
     struct kinf_delta *slots;
-    uint32_t size, head, tail, high;
+    uint32_t size, head, len, high;
 };
 
 /* ---- informer ----------------------------------------------------------- */

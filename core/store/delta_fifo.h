@@ -12,7 +12,7 @@
 
 static inline uint32_t fifo_len(const struct kinf_delta_fifo *f)
 {
-    return f->tail - f->head;
+    return f->len;
 }
 
 static inline bool fifo_full(const struct kinf_delta_fifo *f)
@@ -23,11 +23,10 @@ static inline bool fifo_full(const struct kinf_delta_fifo *f)
 /* The oldest delta; the FIFO must not be empty. */
 struct kinf_delta *kinf_fifo_first(struct kinf_delta_fifo *f);
 
-/* Appends a delta of entry and record (either may be none), counted in both.
- * The FIFO must not be full. Returns it, to be completed. */
+/* Appends a delta of the newest state of entry (which may be none), counted in
+ * both. The FIFO must not be full. Returns it, to be completed. */
 struct kinf_delta *kinf_fifo_push(struct kinf_delta_fifo *f,
-                                  struct kinf_store *s, kinf_idx entry,
-                                  kinf_idx record);
+                                  struct kinf_store *s, kinf_idx entry);
 
 /* Drops the oldest. */
 void kinf_fifo_pop(struct kinf_delta_fifo *f, struct kinf_store *s);

@@ -36,7 +36,7 @@ static bool key_is(const struct kinf_store *s, kinf_idx record,
     struct kinf_object held;
 
     kinf_store_view(s, record, &held);
-    return kinf_texts_equal(texts_of(&held), key);
+    return kinf_texts_equal(texts_of(&held), key, 2);
 }
 
 /* The entry of a key, or none; its hash in any case. */
@@ -80,7 +80,7 @@ bool kinf_store_same_uid(const struct kinf_store *s, kinf_idx a, kinf_idx b)
 
     kinf_store_view(s, a, &x);
     kinf_store_view(s, b, &y);
-    return span_equal(x.uid, y.uid);
+    return kinf_texts_equal(&x.uid, &y.uid, 1);
 }
 
 /* ---- what things cost --------------------------------------------------- */
@@ -92,14 +92,15 @@ static uint32_t identity_cost(size_t key_len)
     return arena_cost((uint32_t)key_len + UID_BYTES + KINF_VERSION_MAX);
 }
 
-static uint32_t entry_cost(const struct kinf_store *s,
-                           const struct kinf_entry *e)
+KINF_APART static uint32_t entry_cost(const struct kinf_store *s,
+                                      const struct kinf_entry *e)
 {
     const struct kinf_record *r;
     uint32_t identity;
 
-    if (e->newest == KINF_NONE ||
-        (e->gone && !(CONFIG_KINF_LATEST_MODE && s->keep_gone)))
+    /* What has no newest state is gone, too. */
+    if (e->gone && !(CONFIG_KINF_LATEST_MODE && s->keep_gone &&
+                     e->newest != KINF_NONE))
         return 0;
     r = &s->records[e->newest];
     identity = identity_cost((size_t)r->len[KINF_NAME] +
@@ -114,7 +115,9 @@ uint32_t kinf_store_cost(const struct kinf_store *s, kinf_idx entry)
     return entry_cost(s, &s->entries[entry]);
 }
 
-static bool admits(const struct kinf_store *s, uint32_t old, uint32_t cost)
+/* May what costs cost be taken in place of what costs old? */
+KINF_APART static bool admits(const struct kinf_store *s, uint32_t old,
+                              uint32_t cost)
 {
     return s->settled - old + cost + arena_cost(s->object_bytes) <=
            s->arena_bytes;
@@ -122,8 +125,8 @@ static bool admits(const struct kinf_store *s, uint32_t old, uint32_t cost)
 
 bool kinf_store_fits(const struct kinf_store *s, kinf_idx entry, uint32_t size)
 {
-    return size <= s->object_bytes &&
-           admits(s, entry_cost(s, &s->entries[entry]), arena_cost(size));
+    KINF_ASSERT(size <= s->object_bytes);
+    return admits(s, entry_cost(s, &s->entries[entry]), arena_cost(size));
 }
 
 /* Adds what an entry takes and is to the sums, or takes it off (by -1); around
@@ -132,7 +135,7 @@ static void account(struct kinf_store *s, const struct kinf_entry *e,
                     uint32_t by)
 {
     s->settled += entry_cost(s, e) * by;
-    if (e->newest == KINF_NONE || e->gone)
+    if (e->gone)
         return;
     if (s->records[e->newest].reason != KINF_WHOLE)
         s->truncated += by;
@@ -213,14 +216,13 @@ static void set_newest(struct kinf_store *s, kinf_idx entry, kinf_idx record,
     e->gone = gone;
     account(s, e, 1);
     s->freed |= s->settled < before;
-    if (old == record)
-        return;
     kinf_store_ref(s, record);
     kinf_store_unref(s, old);
 }
 
 /* ---- entries ------------------------------------------------------------ */
 
+/* A key of which nothing is held yet: as good as gone. */
 static kinf_idx take_entry(struct kinf_store *s, uint32_t hash)
 {
     kinf_idx at = (kinf_idx)kinf_pool_take(&s->entry_pool);
@@ -229,7 +231,7 @@ static kinf_idx take_entry(struct kinf_store *s, uint32_t hash)
     s->entries[at] = (struct kinf_entry){
         .hash = hash, .next = *bucket, .newest = (kinf_idx)KINF_NONE,
         .current = (kinf_idx)KINF_NONE, .postings = (kinf_idx)KINF_NONE,
-        .generation = s->generation
+        .queued = 0, .generation = 0, .gone = true, .shown = 0
     };
     *bucket = at;
     return at;
@@ -264,8 +266,7 @@ void kinf_store_settle(struct kinf_store *s, kinf_idx entry)
 
 /* ---- receiving ---------------------------------------------------------- */
 
-int kinf_store_reserve(struct kinf_store *s, bool in_flight,
-                       struct kinf_sink *sink)
+int kinf_store_reserve(struct kinf_store *s, bool in_flight)
 {
     KINF_ASSERT(!s->reserved);
     if (!arena_room(s)) {
@@ -278,16 +279,16 @@ int kinf_store_reserve(struct kinf_store *s, bool in_flight,
         return KINF_ERR_AGAIN;
     KINF_ASSERT(!pool_full(&s->record_pool));
     s->reserved = true;
-    *sink = (struct kinf_sink){ .ptr = arena_head(s),
-                                .size = s->object_bytes };
     return KINF_OK;
 }
 
 /* Is this what we hold already? */
-static bool is_same(const struct kinf_store *s, const struct kinf_entry *e,
+static bool is_same(const struct kinf_store *s, kinf_idx entry,
                     const struct kinf_item *item, const struct kinf_sink *sink,
                     bool whole)
 {
+    const struct kinf_entry *e = &s->entries[entry];
+    struct kinf_span json = span_of(sink->ptr, sink->used);
     struct kinf_object held;
 
     if (e->gone)
@@ -295,24 +296,31 @@ static bool is_same(const struct kinf_store *s, const struct kinf_entry *e,
     kinf_store_view(s, e->newest, &held);
     if (s->by_bytes)
         return whole && held.reason == KINF_WHOLE &&
-               span_equal(held.json, span_of(sink->ptr, sink->used));
+               kinf_texts_equal(&held.json, &json, 1);
     return item->version.len > 0 && same_state(&held, item) &&
            (held.reason == KINF_WHOLE || !whole);
 }
 
+/* How it can be held in place of what costs old. */
 static enum kinf_reason reason_for(const struct kinf_store *s,
                                    const struct kinf_item *item,
-                                   const struct kinf_sink *sink)
+                                   uint32_t size, uint32_t old,
+                                   uint32_t identity)
 {
+    uint32_t cost = arena_cost(size);
+
     if (item->broken != KINF_OK)
         return KINF_REASON_UNREADABLE;
-    return sink->wanted > s->object_bytes ? KINF_REASON_TOO_BIG
-                                          : KINF_REASON_NO_ROOM;
+    if (size > s->object_bytes)
+        return KINF_REASON_TOO_BIG;
+    return admits(s, old, cost > identity ? cost : identity)
+               ? KINF_WHOLE
+               : KINF_REASON_NO_ROOM;
 }
 
 static kinf_idx make_record(struct kinf_store *s, const struct kinf_item *item,
                             const struct kinf_sink *sink, kinf_idx entry,
-                            bool whole)
+                            enum kinf_reason reason)
 {
     kinf_idx at = (kinf_idx)kinf_pool_take(&s->record_pool);
     struct kinf_record *r = &s->records[at];
@@ -321,14 +329,17 @@ static kinf_idx make_record(struct kinf_store *s, const struct kinf_item *item,
     KINF_ASSERT(item->name.len <= 255 && item->namespace_.len <= 255);
     KINF_ASSERT(item->uid.len <= UID_BYTES);
     KINF_ASSERT(item->version.len <= KINF_VERSION_MAX);
-    *r = (struct kinf_record){ .entry = entry, .size = size };
-    if (whole) {
+    r->size = size;
+    r->entry = entry;
+    r->refs = 0;
+    r->reason = (uint8_t)reason;
+    r->shrink = false;
+    if (reason == KINF_WHOLE) {
         for (int i = 0; i < KINF_TEXTS; i++) {
             r->at[i] = item_places(item)[i];
             r->len[i] = (uint8_t)item_texts(item)[i].len;
         }
     } else {
-        r->reason = (uint8_t)reason_for(s, item, sink);
         size = write_identity(r, arena_head(s), item_texts(item));
     }
     kinf_arena_take(s, at, size);
@@ -336,31 +347,28 @@ static kinf_idx make_record(struct kinf_store *s, const struct kinf_item *item,
 }
 
 int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
-                       const struct kinf_sink *sink, kinf_idx *record)
+                       const struct kinf_sink *sink, kinf_idx *entry)
 {
     uint32_t identity = identity_cost(item->name.len + item->namespace_.len);
-    uint32_t cost = arena_cost(sink->wanted), hash;
+    uint32_t hash;
     kinf_idx at = find(s, item_texts(item), &hash);
-    struct kinf_entry *e = &s->entries[at];
-    uint32_t old = at != KINF_NONE ? entry_cost(s, e) : 0;
-    bool whole = item->broken == KINF_OK &&
-                 sink->wanted <= s->object_bytes &&
-                 admits(s, old, cost > identity ? cost : identity);
+    uint32_t old = at != KINF_NONE ? entry_cost(s, &s->entries[at]) : 0;
+    enum kinf_reason reason = reason_for(s, item, sink->wanted, old, identity);
 
     KINF_ASSERT(s->reserved);
     s->reserved = false;
-    if (at != KINF_NONE) {
-        e->generation = s->generation;
-        if (is_same(s, e, item, sink, whole))
-            return STORE_SAME;
-    } else if (pool_full(&s->entry_pool) ||
-               (!whole && !admits(s, 0, identity))) {
+    if (reason != KINF_WHOLE && !admits(s, old, identity))
         return STORE_NO_ENTRY;
-    } else {
+    if (at == KINF_NONE) {
+        if (pool_full(&s->entry_pool))
+            return STORE_NO_ENTRY;
         at = take_entry(s, hash);
     }
-    *record = make_record(s, item, sink, at, whole);
-    set_newest(s, at, *record, false);
+    s->entries[at].generation = s->generation;
+    if (is_same(s, at, item, sink, reason == KINF_WHOLE))
+        return STORE_SAME;
+    *entry = at;
+    set_newest(s, at, make_record(s, item, sink, at, reason), false);
     return STORE_TAKEN;
 }
 

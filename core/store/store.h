@@ -30,15 +30,15 @@ enum {
 
 /* ---- receiving ---- */
 
-/* Lends the head of the arena for one object. in_flight: something may still
- * give room back. KINF_ERR_AGAIN when that has to be waited for. */
-int kinf_store_reserve(struct kinf_store *s, bool in_flight,
-                       struct kinf_sink *sink);
+/* Keeps the head of the arena free for one object (see arena_head). in_flight:
+ * something may still give room back. KINF_ERR_AGAIN when that has to be waited
+ * for. */
+int kinf_store_reserve(struct kinf_store *s, bool in_flight);
 /* Takes what was written to the sink, or its identity, or nothing; ends the
- * reservation. When STORE_TAKEN, record is filled (its one reference is
- * newest's); it knows its entry. */
+ * reservation. When STORE_TAKEN, entry is filled: the new record is its newest
+ * (and that its one reference). */
 int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
-                       const struct kinf_sink *sink, kinf_idx *record);
+                       const struct kinf_sink *sink, kinf_idx *entry);
 /* The key was deleted: returns its entry, or none if it is unknown or gone. */
 kinf_idx kinf_store_receive_delete(struct kinf_store *s,
                                    const struct kinf_item *item);
@@ -84,7 +84,8 @@ void kinf_store_view(const struct kinf_store *s, kinf_idx record,
 bool kinf_store_same_uid(const struct kinf_store *s, kinf_idx a, kinf_idx b);
 /* What the key takes in the arena once all that is queued is applied. */
 uint32_t kinf_store_cost(const struct kinf_store *s, kinf_idx entry);
-/* Would an object of this size now be taken for this entry? */
+/* Would an object of this size, at most object_bytes, now be taken for this
+ * entry? */
 bool kinf_store_fits(const struct kinf_store *s, kinf_idx entry,
                      uint32_t size);
 

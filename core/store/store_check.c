@@ -40,6 +40,12 @@ static void check_arena(const struct kinf_store *s)
     KINF_ASSERT(owned == s->record_pool.used);
 }
 
+static const struct kinf_delta *fifo_at(const struct kinf_delta_fifo *fifo,
+                                        uint32_t n)
+{
+    return &fifo->slots[(fifo->head + n) % fifo->size];
+}
+
 static uint32_t refs_of(const struct kinf_store *s, kinf_idx record,
                         const struct kinf_delta_fifo *fifo,
                         const struct kinf_processor *p)
@@ -50,8 +56,8 @@ static uint32_t refs_of(const struct kinf_store *s, kinf_idx record,
         if (pool_holds(&s->entry_pool, i))
             refs += (uint32_t)(s->entries[i].newest == record) +
                     (uint32_t)(s->entries[i].current == record);
-    for (uint32_t i = fifo->head; i != fifo->tail; i++)
-        refs += fifo->slots[i % fifo->size].record == record;
+    for (uint32_t i = 0; i < fifo->len; i++)
+        refs += fifo_at(fifo, i)->record == record;
     for (const struct kinf_listener *l = p->listeners; l != NULL; l = l->next)
         for (uint32_t n = 0;
              l->mode == KINF_EVERY && n != l->pushed - l->popped; n++) {
@@ -85,8 +91,8 @@ static void check_entry(const struct kinf_store *s, kinf_idx at,
     KINF_ASSERT(e->current != KINF_NONE || e->queued > 0 || e->shown > 0);
     kinf_store_view(s, e->newest, &key);
     KINF_ASSERT(kinf_store_find(s, texts_of(&key)) == at);
-    for (uint32_t i = fifo->head; i != fifo->tail; i++)
-        queued += fifo->slots[i % fifo->size].entry == at;
+    for (uint32_t i = 0; i < fifo->len; i++)
+        queued += fifo_at(fifo, i)->entry == at;
     KINF_ASSERT(queued == e->queued);
     for (kinf_idx p = e->postings; p != KINF_NONE; p = s->postings[p].sibling)
         KINF_ASSERT(s->postings[p].entry == at);

@@ -41,6 +41,11 @@ int kinf_exchange_next(struct kinf_exchange *x, uint32_t now_ms)
     int event;
 
     go_on(x, now_ms);
+    if (x->begun) {
+        x->begun = false;
+        x->in_object = true;
+        x->object_ms = now_ms;
+    }
     event = x->ops->next(x->ctx, now_ms, &x->sink, &x->item);
     switch (event) {
     case KINF_SOURCE_OPEN:
@@ -59,21 +64,6 @@ int kinf_exchange_next(struct kinf_exchange *x, uint32_t now_ms)
         break;
     }
     return event;
-}
-
-void kinf_exchange_begin_object(struct kinf_exchange *x, uint32_t now_ms)
-{
-    x->begun = false;
-    x->in_object = true;
-    x->object_ms = x->paused ? x->paused_ms : now_ms;
-}
-
-void kinf_exchange_pause(struct kinf_exchange *x, uint32_t now_ms)
-{
-    if (x->paused)
-        return;
-    x->paused = true;
-    x->paused_ms = now_ms;
 }
 
 void kinf_exchange_close(struct kinf_exchange *x)

@@ -12,11 +12,17 @@ void kinf_exchange_init(struct kinf_exchange *x,
                         const struct kinf_list_watch_ops *ops, void *ctx);
 /* Asks what x->request says. KINF_ERR_AGAIN: in line. */
 int kinf_exchange_ask(struct kinf_exchange *x, uint32_t now_ms);
-/* Goes on; see struct kinf_list_watch_ops. */
+/* Goes on; see struct kinf_list_watch_ops. An object that was announced has got
+ * its sink. */
 int kinf_exchange_next(struct kinf_exchange *x, uint32_t now_ms);
-/* The object that was announced has got its sink. */
-void kinf_exchange_begin_object(struct kinf_exchange *x, uint32_t now_ms);
-void kinf_exchange_pause(struct kinf_exchange *x, uint32_t now_ms);
+static inline void exchange_pause(struct kinf_exchange *x, uint32_t now_ms)
+{
+    if (x->paused)
+        return;
+    x->paused = true;
+    x->paused_ms = now_ms;
+}
+
 void kinf_exchange_close(struct kinf_exchange *x);
 
 #endif

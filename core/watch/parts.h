@@ -34,7 +34,8 @@ static inline uint32_t now_of(const struct kinf_informer *inf)
 /* Milliseconds until a point, 0 when it is past. */
 uint32_t kinf_reflector_left(const struct kinf_informer *inf, uint32_t at_ms);
 
-uint32_t kinf_reflector_random(const struct kinf_informer *inf);
+/* A random number below end. */
+uint32_t kinf_reflector_random(const struct kinf_informer *inf, uint32_t end);
 
 static inline uint32_t later_ms(uint32_t a, uint32_t b)
 {
@@ -80,7 +81,11 @@ void kinf_reflector_tell(struct kinf_informer *inf, int err,
 /* Something whole came: the server is there and answers. */
 void kinf_reflector_contact(struct kinf_informer *inf);
 
-void kinf_receive_set_version(struct kinf_version *v, struct kinf_span text);
+void kinf_receive_set_version(struct kinf_version *v,
+                              const struct kinf_span *text);
+/* Can an object be taken in? keep: it is one that lives, and what it may take
+ * is reserved. */
+bool kinf_receive_can(struct kinf_informer *inf, bool keep);
 /* Makes sure that what comes can be taken in; KINF_ERR_AGAIN if it must wait.
  * x receives then, until kinf_receive_end. */
 int kinf_receive_room(struct kinf_informer *inf, struct kinf_exchange *x);
@@ -96,7 +101,7 @@ void kinf_receive_fetched(struct kinf_informer *inf);
 /* ---- recover.c ---- */
 
 /* How long to wait after an error of the main request, and what follows. */
-uint32_t kinf_recover(struct kinf_informer *inf, int err);
+uint32_t kinf_recover(struct kinf_informer *inf, unsigned code);
 /* A watch has ended, somehow. */
 void kinf_recover_note_silence(struct kinf_reflector *r);
 /* The next wait of an exchange's backoff. */

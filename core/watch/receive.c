@@ -5,16 +5,18 @@
 #include "list_watch.h"
 #include "parts.h"
 #include "session.h"
+#include "store/arena.h"
 #include "store/store.h"
 
 #define NONE ((kinf_idx)KINF_NONE)
 
-void kinf_receive_set_version(struct kinf_version *v, struct kinf_span text)
+void kinf_receive_set_version(struct kinf_version *v,
+                              const struct kinf_span *text)
 {
-    KINF_ASSERT(text.len <= KINF_VERSION_MAX);
-    v->len = (uint8_t)text.len;
-    if (text.len > 0)
-        memcpy(v->text, text.ptr, text.len);
+    KINF_ASSERT(text->len <= KINF_VERSION_MAX);
+    v->len = (uint8_t)text->len;
+    if (text->len > 0)
+        memcpy(v->text, text->ptr, text->len);
 }
 
 /* ---- telling ------------------------------------------------------------ */
@@ -66,32 +68,39 @@ void kinf_reflector_contact(struct kinf_informer *inf)
 /* Queues a delta. The version goes with it: all that was received before is
  * queued already. */
 static void push(struct kinf_informer *inf, enum kinf_delta_type type,
-                 kinf_idx entry, kinf_idx record)
+                 kinf_idx entry)
 {
-    struct kinf_delta *d = kinf_fifo_push(&inf->fifo, &inf->store, entry,
-                                          record);
+    struct kinf_delta *d = kinf_fifo_push(&inf->fifo, &inf->store, entry);
 
     d->type = (uint8_t)type;
     d->generation = inf->store.generation;
     d->version = inf->reflector.version;
 }
 
+bool kinf_receive_can(struct kinf_informer *inf, bool keep)
+{
+    return inf->reflector.receiving == NULL && !fifo_full(&inf->fifo) &&
+           (!keep ||
+            kinf_store_reserve(&inf->store, in_flight(inf)) == KINF_OK);
+}
+
 /* Is there a place for what comes, so that it can be read? */
 int kinf_receive_room(struct kinf_informer *inf, struct kinf_exchange *x)
 {
-    struct kinf_reflector *r = &inf->reflector;
-    bool keep = x->request.type != KINF_REQUEST_PROBE &&
-                (x->item.event <= KINF_EVENT_MODIFIED ||
-                 x->item.event == KINF_EVENT_UNKNOWN);
+    const struct kinf_store *s = &inf->store;
+    bool keep = x->item.event < KINF_EVENT_DELETED ||
+                x->item.event > KINF_EVENT_ERROR;
 
-    if (r->receiving != NULL ||
-        (fifo_full(&inf->fifo) && x->request.type != KINF_REQUEST_PROBE))
-        return KINF_ERR_AGAIN;
     x->sink = (struct kinf_sink){ .ptr = NULL };
-    if (keep && kinf_store_reserve(&inf->store, in_flight(inf), &x->sink) !=
-                    KINF_OK)
+    if (x->request.type == KINF_REQUEST_PROBE)
+        return KINF_OK;
+    if (!kinf_receive_can(inf, keep))
         return KINF_ERR_AGAIN;
-    r->receiving = x;
+    if (keep) {
+        x->sink.ptr = arena_head(s);
+        x->sink.size = s->object_bytes;
+    }
+    inf->reflector.receiving = x;
     return KINF_OK;
 }
 
@@ -140,17 +149,20 @@ static void note_full(struct kinf_informer *inf)
 
 /* Takes in an object that lives. Returns what is to be told of it. */
 static int take_object(struct kinf_informer *inf, struct kinf_exchange *x,
-                       kinf_idx *record)
+                       kinf_idx *entry)
 {
+    const struct kinf_store *s = &inf->store;
     int err = x->item.broken;
+    unsigned reason;
 
-    switch (kinf_store_receive(&inf->store, &x->item, &x->sink, record)) {
+    switch (kinf_store_receive(&inf->store, &x->item, &x->sink, entry)) {
     case STORE_TAKEN:
         if (is_verifying(&inf->reflector))
             inf->counters.mended++;
-        if (inf->store.records[*record].reason == KINF_REASON_TOO_BIG)
+        reason = s->records[s->entries[*entry].newest].reason;
+        if (reason == KINF_REASON_TOO_BIG)
             err = KINF_ERR_TOO_BIG;
-        if (inf->store.records[*record].reason == KINF_REASON_NO_ROOM)
+        if (reason == KINF_REASON_NO_ROOM)
             err = KINF_ERR_FULL;
         return err;
     case STORE_SAME:
@@ -179,18 +191,16 @@ void kinf_receive_list_end(struct kinf_informer *inf)
     inf->store.by_bytes = false;
     if (CONFIG_KINF_VERIFY)
         r->at_ms[AT_VERIFY] = now_of(inf) + inf->config->verify_ms;
-    push(inf, r->incomplete ? KINF_DELTA_LIST_END : KINF_DELTA_SWEEP, NONE,
-         NONE);
+    push(inf, r->incomplete ? KINF_DELTA_LIST_END : KINF_DELTA_SWEEP, NONE);
     kinf_reflector_contact(inf);
 }
 
 /* Takes in an object or a deletion: entry gets what it is about, or none.
  * Returns what is to be told of it. */
-KINF_APART static int take(struct kinf_informer *inf, struct kinf_exchange *x,
-                           kinf_idx *entry, kinf_idx *record)
+static int take(struct kinf_informer *inf, struct kinf_exchange *x,
+                           kinf_idx *entry)
 {
     struct kinf_reflector *r = &inf->reflector;
-    int err;
 
     if (r->listing)
         r->can_resume = false;
@@ -208,10 +218,7 @@ KINF_APART static int take(struct kinf_informer *inf, struct kinf_exchange *x,
         *entry = kinf_store_receive_delete(&inf->store, &x->item);
         return KINF_OK;
     }
-    err = take_object(inf, x, record);
-    if (*record != NONE)
-        *entry = inf->store.records[*record].entry;
-    return err;
+    return take_object(inf, x, entry);
 }
 
 /* An event of a watch: the server is there, and our version is its own. */
@@ -232,7 +239,7 @@ static int end_stream(struct kinf_informer *inf, const struct kinf_item *item)
 
     if (!is_stream(r) || !item->initial_end)
         return KINF_ERR_NO_STREAM;
-    kinf_receive_set_version(&r->list_version, item->version);
+    kinf_receive_set_version(&r->list_version, &item->version);
     kinf_receive_list_end(inf);
     note_event(inf);
     return KINF_OK;
@@ -242,7 +249,7 @@ int kinf_receive_item(struct kinf_informer *inf, struct kinf_exchange *x)
 {
     struct kinf_reflector *r = &inf->reflector;
     struct kinf_item *item = &x->item;
-    kinf_idx entry = NONE, record = NONE;
+    kinf_idx entry = NONE;
     int told = KINF_OK;
 
     check_item(item);
@@ -255,16 +262,16 @@ int kinf_receive_item(struct kinf_informer *inf, struct kinf_exchange *x)
     } else if (item->event > KINF_EVENT_DELETED) {
         kinf_reflector_tell(inf, KINF_ERR_EVENT, item, false);
     } else {
-        told = take(inf, x, &entry, &record);
+        told = take(inf, x, &entry);
     }
     if (told != KINF_OK)
         kinf_reflector_tell(inf, told, item, true);
     if (!r->listing && item->version.len > 0)
-        kinf_receive_set_version(&r->version, item->version);
+        kinf_receive_set_version(&r->version, &item->version);
     if (entry != NONE)
-        push(inf, (enum kinf_delta_type)item->event, entry, record);
+        push(inf, (enum kinf_delta_type)item->event, entry);
     else if (!r->listing && item->version.len > 0)
-        push(inf, KINF_DELTA_BOOKMARK, NONE, NONE);
+        push(inf, KINF_DELTA_BOOKMARK, NONE);
     if (!r->listing)
         note_event(inf);
     return KINF_OK;
@@ -279,7 +286,6 @@ void kinf_receive_fetched(struct kinf_informer *inf)
     const struct kinf_store *s = &inf->store;
     kinf_idx entry = kinf_store_find(s, item_texts(&x->item));
     struct kinf_object held;
-    kinf_idx record;
 
     check_item(&x->item);
     if (entry == NONE || s->entries[entry].gone || x->item.broken != KINF_OK)
@@ -290,8 +296,7 @@ void kinf_receive_fetched(struct kinf_informer *inf)
     kinf_store_view(s, s->entries[entry].newest, &held);
     if (held.reason == KINF_WHOLE || !same_state(&held, &x->item))
         return;
-    if (kinf_store_receive(&inf->store, &x->item, &x->sink, &record) !=
+    if (kinf_store_receive(&inf->store, &x->item, &x->sink, &entry) ==
         STORE_TAKEN)
-        return;
-    push(inf, KINF_DELTA_REPLACED, entry, record);
+        push(inf, KINF_DELTA_REPLACED, entry);
 }

@@ -6,22 +6,25 @@
 #include "base/backoff.h"
 #include "parts.h"
 
+/* Errors by their magnitudes, as the counters have them: small numbers above
+ * zero are what a processor of the Thumb kind compares in two bytes. */
+enum {
+#define X(name, code, text) CODE_##name = -(code),
+    KINF_ERR_MAP(X)
+#undef X
+};
+
 static bool same_version(const struct kinf_version *a,
                          const struct kinf_version *b)
 {
-    return span_equal(version_span(a), version_span(b));
-}
-
-static uint32_t random_below(const struct kinf_informer *inf, uint32_t end)
-{
-    return kinf_reflector_random(inf) % end;
+    return memcmp(a, b, offsetof(struct kinf_version, text) + a->len) == 0;
 }
 
 uint32_t kinf_recover_backoff(struct kinf_informer *inf,
                               struct kinf_exchange *x)
 {
     return backoff_next(&x->backoff, x->item.retry_after_ms,
-                        kinf_reflector_random(inf));
+                        kinf_reflector_random(inf, UINT32_MAX));
 }
 
 /* How long the connection lasted decides where the backoff begins. */
@@ -63,20 +66,20 @@ static void no_stream(struct kinf_informer *inf)
 
 /* A streaming list failed before its end. Returns whether the paged list is to
  * follow at once. */
-static bool after_stream(struct kinf_informer *inf, int err)
+static bool after_stream(struct kinf_informer *inf, unsigned code)
 {
     struct kinf_reflector *r = &inf->reflector;
 
     r->listing = false;
-    switch (err) {
-    case KINF_ERR_NO_STREAM:
-    case KINF_ERR_TIMEOUT:
-        if (!r->main.opened && err == KINF_ERR_TIMEOUT)
+    switch (code) {
+    case CODE_NO_STREAM:
+    case CODE_TIMEOUT:
+        if (!r->main.opened && code == CODE_TIMEOUT)
             return false;
         no_stream(inf);
         return true;
-    case KINF_ERR_CUT:
-    case KINF_ERR_CLOSED:
+    case CODE_CUT:
+    case CODE_CLOSED:
         if (r->main.opened && ++r->cut_streams >= 2)
             no_stream(inf);
         return false;
@@ -87,29 +90,29 @@ static bool after_stream(struct kinf_informer *inf, int err)
 
 /* A list's page failed. The next try goes on with the same page, unless
  * nothing of the list was taken in yet and there is something to resume. */
-static void after_page(struct kinf_informer *inf, int err)
+static void after_page(struct kinf_informer *inf, unsigned code)
 {
     struct kinf_reflector *r = &inf->reflector;
     uint32_t lasted = now_of(inf) - r->main.opened_ms;
 
     if (r->main.opened && lasted >= 50000 &&
-        (err == KINF_ERR_CUT || err == KINF_ERR_CLOSED) && r->page_limit > 1)
+        (code == CODE_CUT || code == CODE_CLOSED) && r->page_limit > 1)
         r->page_limit /= 2;
     if (r->can_resume) {
         r->listing = r->want_list = r->from_latest = r->verifying = false;
         inf->relisting = inf->store.by_bytes = false;
         inf->store.freed = true; /* what it was to fetch is looked for again */
-    } else if (r->page_len == 0 || err == KINF_ERR_JSON ||
-               err == KINF_ERR_INVALID) {
+    } else if (r->page_len == 0 || code == CODE_JSON ||
+               code == CODE_INVALID) {
         r->listing = false; /* anew: the same page might never be good */
     }
 }
 
 /* What a quick retry would meet again. */
-static bool denied(int err)
+static bool denied(unsigned code)
 {
-    return err == KINF_ERR_FORBIDDEN || err == KINF_ERR_NO_RESOURCE ||
-           err == KINF_ERR_METHOD || err == KINF_ERR_RECORD;
+    return code == CODE_FORBIDDEN || code == CODE_NO_RESOURCE ||
+           code == CODE_METHOD || code == CODE_RECORD;
 }
 
 /* Framing was lost: once may be the road's fault, twice at one version is the
@@ -124,42 +127,43 @@ static void after_broken(struct kinf_reflector *r)
         r->incomplete = true;
 }
 
-static uint32_t wait_after(struct kinf_informer *inf, int err)
+static uint32_t wait_after(struct kinf_informer *inf, unsigned code)
 {
     struct kinf_reflector *r = &inf->reflector;
     bool lasted = had_lasted(inf);
-    uint32_t spread_ms = inf->k->config->spread_ms;
+    uint32_t spread_ms;
 
-    if (err == KINF_ERR_GONE || err == KINF_ERR_VERSION_AHEAD)
+    if (code == CODE_GONE || code == CODE_VERSION_AHEAD)
         return after_gone(inf);
-    if (is_stream(r) && r->listing && after_stream(inf, err))
+    if (is_stream(r) && r->listing && after_stream(inf, code))
         return 0;
     if (r->main.request.type == KINF_REQUEST_LIST)
-        after_page(inf, err);
-    if (err == KINF_ERR_JSON)
+        after_page(inf, code);
+    if (code == CODE_JSON)
         after_broken(r);
     /* A record too large for TLS comes again at this version; a list does not
      * show what was deleted since. */
-    if ((err == KINF_ERR_INVALID || err == KINF_ERR_RECORD) && is_watch(r))
+    if ((code == CODE_INVALID || code == CODE_RECORD) && is_watch(r))
         r->can_resume = false;
-    if (err == KINF_ERR_AUTH && !r->auth_tried) {
+    if (code == CODE_AUTH && !r->auth_tried) {
         r->auth_tried = true;
         return 0;
     }
-    if (err == KINF_ERR_METHOD && inf->config->poll_ms > 0) {
+    if (code == CODE_METHOD && inf->config->poll_ms > 0) {
         r->no_watch = true;
         r->can_resume = false;
         return inf->config->poll_ms;
     }
-    if (denied(err)) {
+    if (denied(code)) {
         r->denied = true;
         return CONFIG_KINF_DENIED_MS +
-               random_below(inf, CONFIG_KINF_DENIED_MS / 4);
+               kinf_reflector_random(inf, CONFIG_KINF_DENIED_MS / 4);
     }
     if (!lasted)
         return kinf_recover_backoff(inf, &r->main);
+    spread_ms = inf->k->config->spread_ms;
     return r->main.item.retry_after_ms +
-           random_below(inf, spread_ms > 0 ? spread_ms : 1000);
+           kinf_reflector_random(inf, spread_ms > 0 ? spread_ms : 1000);
 }
 
 /* Watches that end, however they end, and showed nothing: three in a row are
@@ -171,8 +175,8 @@ void kinf_recover_note_silence(struct kinf_reflector *r)
         r->silent++;
 }
 
-uint32_t kinf_recover(struct kinf_informer *inf, int err)
+uint32_t kinf_recover(struct kinf_informer *inf, unsigned code)
 {
     kinf_recover_note_silence(&inf->reflector);
-    return wait_after(inf, err);
+    return wait_after(inf, code);
 }

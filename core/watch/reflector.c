@@ -12,13 +12,13 @@
 #include "store/arena.h"
 #include "store/store.h"
 
-uint32_t kinf_reflector_random(const struct kinf_informer *inf)
+uint32_t kinf_reflector_random(const struct kinf_informer *inf, uint32_t end)
 {
     const struct kinf_platform *p = inf->k->config->platform;
     uint32_t number;
 
     p->random(p->ctx, &number, sizeof(number));
-    return number;
+    return number % end;
 }
 
 /* Is our watch one of several that take turns on one connection? */
@@ -74,7 +74,7 @@ static uint32_t watch_seconds(const struct kinf_informer *inf)
     if (by_turns(inf))
         return CONFIG_KINF_TURN_SECONDS;
     return CONFIG_KINF_WATCH_SECONDS +
-           kinf_reflector_random(inf) % CONFIG_KINF_WATCH_SECONDS;
+           kinf_reflector_random(inf, CONFIG_KINF_WATCH_SECONDS);
 }
 
 /* Begins an attempt at a list: from now on it is known by a generation, and
@@ -147,7 +147,7 @@ static int end_page(struct kinf_informer *inf)
     if (item->version.len > KINF_VERSION_MAX)
         return KINF_ERR_UNREADABLE;
     if (r->page_len == 0 || r->list_version.len == 0)
-        kinf_receive_set_version(&r->list_version, item->version);
+        kinf_receive_set_version(&r->list_version, &item->version);
     if (now_of(inf) - r->main.opened_ms < 20000 && r->page_limit < configured)
         r->page_limit = r->page_limit > configured / 2 ? configured
                                                        : r->page_limit * 2;
@@ -287,7 +287,7 @@ static uint32_t hindrance(const struct kinf_informer *inf,
 /* We cannot read on: deadlines stand still. */
 static int pause_reading(struct kinf_informer *inf, struct kinf_exchange *x)
 {
-    kinf_exchange_pause(x, now_of(inf));
+    exchange_pause(x, now_of(inf));
     if (hindrance(inf, x) > 0)
         return KINF_ERR_AGAIN;
     inf->store.freed = true;
@@ -315,10 +315,7 @@ static uint32_t exchange_wait(const struct kinf_informer *inf,
 /* Could an answer be read? A request whose answer cannot is not sent. */
 static bool has_room(struct kinf_informer *inf)
 {
-    struct kinf_sink sink;
-
-    if (inf->reflector.receiving != NULL || fifo_full(&inf->fifo) ||
-        kinf_store_reserve(&inf->store, in_flight(inf), &sink) != KINF_OK)
+    if (!kinf_receive_can(inf, true))
         return false;
     store_release(&inf->store);
     return true;
@@ -352,27 +349,20 @@ static int read_on(struct kinf_informer *inf, struct kinf_exchange *x)
     if (x->begun) {
         if (kinf_receive_room(inf, x) != KINF_OK)
             return pause_reading(inf, x);
-        kinf_exchange_begin_object(x, now_of(inf));
     } else if (!x->aside && wants_break(inf)) {
         take_break(inf, x, 0);
         return KINF_OK;
     }
     event = kinf_exchange_next(x, now_of(inf));
-    switch (event) {
-    case KINF_SOURCE_OPEN:
-        inf->counters.requests++;
-        return KINF_OK;
-    case KINF_SOURCE_BEGIN:
-        return KINF_OK;
-    case KINF_SOURCE_ITEM:
-        return take_item(inf, x);
-    case KINF_SOURCE_END:
-        return end_answer(inf, x);
-    case KINF_ERR_AGAIN:
+    if (event == KINF_ERR_AGAIN)
         return check_deadlines(inf, x);
-    default:
-        return event;
-    }
+    if (event == KINF_SOURCE_ITEM)
+        return take_item(inf, x);
+    if (event == KINF_SOURCE_END)
+        return end_answer(inf, x);
+    if (event == KINF_SOURCE_OPEN)
+        inf->counters.requests++;
+    return event > 0 ? KINF_OK : event;
 }
 
 /* Its time has come: what is to be asked? */
@@ -432,7 +422,7 @@ static void give_up(struct kinf_informer *inf, struct kinf_exchange *x, int err)
             inf->reflector.listing)
             err = KINF_ERR_NO_STREAM;
         kinf_reflector_tell(inf, err, &x->item, err == KINF_ERR_JSON);
-        wait = kinf_recover(inf, err);
+        wait = kinf_recover(inf, (unsigned)-err);
     }
     kinf_reflector_finish(inf, x, wait);
 }

@@ -462,7 +462,7 @@ static void end_taking(struct kinf_json_stream *s)
         end_identity(s);
         break;
     case F_KIND:
-        if ((s->kind.len > 0 && !span_equal(s->text, s->kind)) ||
+        if ((s->kind.len > 0 && !kinf_texts_equal(&s->text, &s->kind, 1)) ||
             kinf_find_word(s->text, "\5Table\6Status") < 3)
             item->broken = KINF_ERR_UNREADABLE;
         break;

@@ -2,6 +2,7 @@
 /* fake_wire.c - plays the wire to a store; see fake_wire.h. */
 #include "fake_wire.h"
 
+#include "store/arena.h"
 #include "store/store.h"
 
 struct kinf_item fake_item(const struct fake_object *o)
@@ -35,10 +36,12 @@ int fake_receive(struct kinf_store *s, const struct fake_object *o,
     struct kinf_item item = fake_item(o);
     struct kinf_sink sink;
     char filler = o->filler != '\0' ? o->filler : '.';
-    int err = kinf_store_reserve(s, in_flight, &sink);
+    int err = kinf_store_reserve(s, in_flight);
 
     if (err != KINF_OK)
         return err;
+    sink = (struct kinf_sink){ .ptr = arena_head(s),
+                               .size = s->object_bytes };
     item.name_at = write(&sink, item.name);
     item.namespace_at = write(&sink, item.namespace_);
     item.uid_at = write(&sink, item.uid);
@@ -46,8 +49,8 @@ int fake_receive(struct kinf_store *s, const struct fake_object *o,
     while (sink.wanted < o->size)
         write(&sink, (struct kinf_span){ &filler, 1 });
     s->by_bytes = by_bytes;
-    err = kinf_store_receive(s, &item, &sink, record);
+    err = kinf_store_receive(s, &item, &sink, entry);
     if (err == STORE_TAKEN)
-        *entry = s->records[*record].entry;
+        *record = s->entries[*entry].newest;
     return err;
 }

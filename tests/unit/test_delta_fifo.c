@@ -24,7 +24,7 @@ static kinf_idx queue(const char *name, const char *version)
 
     assert_int_equal(STORE_TAKEN, fake_receive(&w.inf.store, &o, true, false,
                                                &entry, &record));
-    kinf_fifo_push(&w.inf.fifo, &w.inf.store, entry, record);
+    kinf_fifo_push(&w.inf.fifo, &w.inf.store, entry);
     kinf_store_check(&w.inf.store, &w.inf.fifo, &w.inf.processor);
     return entry;
 }
@@ -133,8 +133,7 @@ static void test_bookmarks_and_markers_have_no_key(void **state)
     (void)state;
     begin(2);
     f = &w.inf.fifo;
-    kinf_fifo_push(f, &w.inf.store, (kinf_idx)KINF_NONE,
-                   (kinf_idx)KINF_NONE)->version = version;
+    kinf_fifo_push(f, &w.inf.store, (kinf_idx)KINF_NONE)->version = version;
     assert_int_equal('7', kinf_fifo_first(f)->version.text[0]);
     pop();
     assert_int_equal(0, fifo_len(f));
@@ -155,7 +154,6 @@ static void test_what_is_full_takes_nothing(void **state)
     begin(1);
     queue("a", "1");
     expect_assert_failure(kinf_fifo_push(&w.inf.fifo, &w.inf.store,
-                                         (kinf_idx)KINF_NONE,
                                          (kinf_idx)KINF_NONE));
     fake_end_world(&w);
 }

@@ -100,10 +100,9 @@ static void wait_for_place(void)
         work();
 }
 
-static void push(enum kinf_delta_type type, kinf_idx entry, kinf_idx record)
+static void push(enum kinf_delta_type type, kinf_idx entry)
 {
-    struct kinf_delta *d = kinf_fifo_push(&w.inf.fifo, &w.inf.store, entry,
-                                          record);
+    struct kinf_delta *d = kinf_fifo_push(&w.inf.fifo, &w.inf.store, entry);
 
     d->type = (uint8_t)type;
     d->generation = w.inf.store.generation;
@@ -122,7 +121,7 @@ static void receive(unsigned key)
         work();
     things[key].known = answer != STORE_NO_ENTRY;
     if (answer == STORE_TAKEN)
-        push(KINF_DELTA_UPDATED, entry, record);
+        push(KINF_DELTA_UPDATED, entry);
     check();
 }
 
@@ -136,7 +135,7 @@ static void receive_delete(unsigned key)
     entry = kinf_store_receive_delete(&w.inf.store, &item);
     assert_int_equal(things[key].known, entry != KINF_NONE);
     if (entry != KINF_NONE)
-        push(KINF_DELTA_DELETED, entry, (kinf_idx)KINF_NONE);
+        push(KINF_DELTA_DELETED, entry);
     check();
 }
 
@@ -153,7 +152,7 @@ static void relist(void)
             receive(key);
     }
     wait_for_place();
-    push(KINF_DELTA_SWEEP, (kinf_idx)KINF_NONE, (kinf_idx)KINF_NONE);
+    push(KINF_DELTA_SWEEP, (kinf_idx)KINF_NONE);
     check();
 }
 
