@@ -5,18 +5,21 @@ a time, each of which the simulated world must find.
 
 tests/sim/mutants lists them:
 
-    [name] file function
+    [name] where function
     One line: what is wrong with it.
     - text that is there, exactly once in the function
-    + text in its stead
-    @ file function           another place of the same fault
+    + text in its stead, or nothing
+    @ where function          another place of the same fault
     ! --fleet 0               options in place of many seeds
 
-White space counts as one space. Text that is not found exactly once is an
-error: the fault no longer applies and has to be fitted anew.
+"where" is a file, or a folder that has one such function; the function "*" is
+the whole file. White space does not count. "[name sim-lean]" is looked for in
+that build of the world and not in "sim". Text that is not found exactly once is
+an error: the fault no longer applies and has to be fitted anew.
 
-A fault is found when a seed of a set fails. What an assertion of core stops is
-found, too, but the search goes on for a check of the world that sees it.
+A fault is found when a seed of the first set fails and one of the second does.
+The sets are the same for all faults, and core as it is must pass on each of
+their seeds: these two runs come first. --sets 1 leaves out the second.
 """
 
 import argparse
@@ -24,26 +27,33 @@ import concurrent.futures
 import glob
 import json
 import os
+import random
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+FIRST = (1, 20000)  # seeds, of the two sets
+SETS = {  # seeds of a set, and simulated hours of each: as in test_sim.sh
+    "sim": (240, 10),
+    "sim-small": (100, 4),
+    "sim-lean": (100, 4),
+}
 
 
 class Stale(Exception):
-    """A fault whose text is no longer there."""
+    """A fault whose text is no longer there, or that does not compile."""
 
 
 class Mutant:
-    def __init__(self, name, place):
+    def __init__(self, name, flavour, place):
         self.name = name
+        self.flavour = flavour
         self.why = ""
-        self.edits = []  # file, function, old lines, new lines
-        self.options = []
+        self.edits = []  # where, function, old lines, new lines
+        self.options = ()
         self.place = place
 
     def begin(self, place):
@@ -55,8 +65,9 @@ class Mutant:
             self.edits.append((*self.place, [], []))
         self.edits[-1][2 if sign == "-" else 3].append(text)
 
-    def files(self):
-        return sorted({e[0] for e in self.edits})
+    def plant(self, root):
+        """Changes the copy of core. Returns the files that have changed."""
+        return {plant(root, edit) for edit in self.edits}
 
 
 def read_mutants(path):
@@ -64,15 +75,17 @@ def read_mutants(path):
     with open(path, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
             line = line.rstrip("\n")
-            head = re.match(r"\[([a-z0-9-]+)\] (\S+) (\S+)$", line)
+            head = re.match(r"\[([a-z0-9-]+)(?: ([a-z-]+))?\] (\S+) (\S+)$",
+                            line)
             if head:
-                mutants.append(Mutant(head[1], (head[2], head[3])))
+                mutants.append(Mutant(head[1], head[2] or "sim",
+                                      (head[3], head[4])))
             elif not line or line.startswith("#"):
                 continue
             elif line[0] in "-+":
                 mutants[-1].line(line[0], line[1:].strip())
             elif line[0] == "!":
-                mutants[-1].options = line[1:].split()
+                mutants[-1].options = tuple(line[1:].split())
             elif line[0] == "@":
                 mutants[-1].begin(tuple(line.split()[1:3]))
             elif not mutants[-1].why:
@@ -88,179 +101,248 @@ def read_mutants(path):
 
 # ---- planting --------------------------------------------------------------
 
-def extent(text, function, file):
-    """Where a function's definition lies, from its head to its last brace."""
+def extent(text, function):
+    """Where a function's definition lies, from its head to its last brace;
+    None if there is none."""
     if function == "*":
         return 0, len(text)
-    found = [m for m in re.finditer(
-        r"^(?![ \t#/*}]).*\b%s\b[^;]*?\n[{\n]" % re.escape(function), text,
-        re.M)]
-    for m in found:
+    for m in re.finditer(
+            r"^(?![ \t#/*}]).*\b%s\([^;{]*?\)\s*{" % re.escape(function), text,
+            re.M):
         end = re.compile(r"^}.*$", re.M).search(text, m.start())
         if end:
             return m.start(), end.end()
-    raise Stale(f"{file} has no function {function}")
+    return None
 
 
-def plant(text, edit):
-    file, function, old, new = edit
-    start, end = extent(text, function, file)
-    words = " ".join(old).split()
-    pattern = r"\s+".join(re.escape(w) for w in words)
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def find_file(root, where, function):
+    """The one file with that function, relative to root, and its extent."""
+    path = os.path.join(root, where)
+    files = [path] if os.path.isfile(path) else sorted(
+        glob.glob(f"{path}/**/*.[ch]", recursive=True))
+    found = [(f, e) for f in files
+             for e in [extent(read(f), function)] if e is not None]
+    if len(found) != 1:
+        raise Stale(f"{where} has {len(found)} functions {function}")
+    return found[0]
+
+
+def plant(root, edit):
+    """Returns the file that has changed, relative to root."""
+    where, function, old, new = edit
+    path, (start, end) = find_file(root, where, function)
+    text = read(path)
+    tokens = re.findall(r"\w+|[^\w\s]", " ".join(old))
+    pattern = r"\s*".join(re.escape(t) for t in tokens)
+    if tokens and re.match(r"\w", tokens[0]):
+        pattern = r"\b" + pattern
     found = list(re.finditer(pattern, text[start:end]))
     if len(found) != 1:
-        raise Stale(f"{file}, {function}: found {len(found)} times: "
-                    + " ".join(words))
+        raise Stale(f"{os.path.relpath(path, root)}, {function}: found "
+                    f"{len(found)} times: {' '.join(old)}")
     m = found[0]
-    return (text[:start + m.start()] + "\n".join(new) +
-            text[start + m.end():])
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text[:start + m.start()] + "\n".join(new) +
+                text[start + m.end():])
+    return os.path.relpath(path, root)
 
 
-def mutate(mutant, core):
-    for edit in mutant.edits:
-        path = os.path.join(core, os.path.relpath(edit[0], "core"))
-        with open(path, encoding="utf-8") as f:
-            text = f.read()
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(plant(text, edit))
+def mutate(a, mutant):
+    """Makes a copy of core with the fault."""
+    out = os.path.join(a.out, mutant.name)
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree("core", os.path.join(out, "core"))
+    return mutant.plant(out)
 
 
-def depends(objects, files):
+# ---- building --------------------------------------------------------------
+
+def objects_of(a, flavour):
+    return os.path.join(a.built, flavour, "obj")
+
+
+def flags(a, flavour):
+    """How a flavour was compiled, without its warnings."""
+    words = shlex.split(read(os.path.join(a.built, flavour, ".flags")))
+    return [w for w in words if not w.startswith("-W")]
+
+
+def depends(objects, changed):
     """Core's sources that have to be compiled again."""
     sources = []
     for d in glob.glob(os.path.join(objects, "core/**/*.d"), recursive=True):
-        with open(d, encoding="utf-8") as f:
-            seen = set(f.read().replace("\\\n", " ").split())
-        if seen & set(files):
+        if set(read(d).replace("\\\n", " ").split()) & changed:
             sources.append(os.path.relpath(d, objects)[:-2] + ".c")
     return sorted(sources)
 
 
+def compile_one(a, mutant, source):
+    out = os.path.join(a.out, mutant.name)
+    o = os.path.join(out, source[:-2] + ".o")
+    done = subprocess.run(
+        [*flags(a, mutant.flavour), "-std=c11", "-w", f"-I{out}/core/include",
+         f"-I{out}/core", "-isystem", a.jsmn, "-c", f"{out}/{source}", "-o", o],
+        capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Stale(f"{mutant.name} does not compile:\n{done.stderr}")
+    return o
+
+
 def build(a, mutant):
     """The simulator with this fault; all that it does not touch is shared."""
-    out = os.path.join(a.out, mutant.name)
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree("core", os.path.join(out, "core"))
-    mutate(mutant, os.path.join(out, "core"))
-    objects = {o: o for o in glob.glob(os.path.join(a.objects, "core/**/*.o"),
-                                       recursive=True)}
-    objects |= {o: o for o in glob.glob(os.path.join(a.objects, "core/*.o"))}
-    sources = depends(a.objects, mutant.files())
+    changed = mutate(a, mutant)
+    objects = objects_of(a, mutant.flavour)
+    sources = depends(objects, changed)
     if not sources:
-        raise Stale(f"nothing in {a.objects} is made of {mutant.files()}")
+        raise Stale(f"nothing in {objects} is made of {' '.join(changed)}")
+    shared = {os.path.relpath(o, objects): o for o in
+              glob.glob(f"{objects}/core/**/*.o", recursive=True)}
     for source in sources:
-        o = os.path.join(out, source[:-2] + ".o")
-        done = subprocess.run(
-            [*shlex.split(a.compile), "-w", f"-I{out}/core/include",
-             f"-I{out}/core", "-c", f"{out}/{source}", "-o", o],
-            capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Stale(f"{mutant.name} does not compile:\n{done.stderr}")
-        objects[os.path.join(a.objects, source[:-2] + ".o")] = o
-    world = glob.glob(os.path.join(a.world, "tests/sim/*.o"))
-    program = os.path.join(out, "sim")
-    subprocess.run([*shlex.split(a.link), *objects.values(), *world, "-o",
+        shared[source[:-2] + ".o"] = compile_one(a, mutant, source)
+    world = glob.glob(objects_of(a, mutant.flavour + "-world") +
+                      "/tests/sim/*.o")
+    program = os.path.join(a.out, mutant.name, "sim")
+    subprocess.run([*flags(a, mutant.flavour), *shared.values(), *world, "-o",
                     program], check=True)
     return program
 
 
 # ---- looking ---------------------------------------------------------------
 
-def failure(text):
-    said = re.search(r"FAILED at \S+ (.*)", text)
-    if said and "assertion of the library" in said[1]:
-        return "assertion", said[1]
+class Found:
+    """What a set showed: how it was found (None: not at all), where, what was
+    said, and after how many simulated hours."""
+
+    def __init__(self, how=None, seed=0, hour=0.0, said="", hours=0.0):
+        self.how, self.seed, self.hour = how, seed, hour
+        self.said, self.hours = said, hours
+
+    def __str__(self):
+        if self.how is None:
+            return f"not in {self.hours:.0f} hours"
+        return (f"seed {self.seed} hour {self.hour:.1f}, after "
+                f"{self.hours:.0f} hours, by {self.how}: {self.said[:90]}")
+
+
+def reason(text):
+    """By what a seed failed, and in which of its hours."""
+    said = re.search(r"FAILED at (\d+):(\d+):\S+ (.*)", text)
     if said:
-        return "check", said[1]
+        how = "assertion" if "assertion of the lib" in said[3] else "check"
+        return how, int(said[1]) + int(said[2]) / 60, said[3]
     said = re.search(r"(AddressSanitizer: \S+|runtime error: .*)", text)
     if said:
-        return "sanitizer", said[1]
+        return "sanitizer", 0.0, said[1]
     said = re.search(r"killed by signal \d+", text)
-    return "hanging", said[0] if said else "?"
+    return "hanging", 0.0, said[0] if said else text[-90:]
 
 
-class Found:
-    def __init__(self):
-        self.how = None     # "check": the world's own checks see it
-        self.said = ""
-        self.seed = 0
-        self.tried = 0      # seeds, until the first that failed
-        self.first_how = None
+def command(program, mutant, first):
+    """What looks for a fault in a set, and how many hours that takes."""
+    seeds, hours = SETS[mutant.flavour]
+    if mutant.options:
+        return [program, "--seed", str(first), *mutant.options], hours, hours
+    return [program, "--seed", str(first), "--seeds", str(seeds),
+            "--hours", str(hours)], hours, seeds * hours
 
 
-def look(program, first, seeds, hours, options):
-    """Runs seeds until one fails by a check of the world."""
-    found = Found()
-    if options:
-        done = subprocess.run([program, "--seed", str(first), *options],
-                              capture_output=True, errors="replace")
-        if done.returncode != 0:
-            found.how, found.said = failure(done.stdout + done.stderr)
-            found.seed, found.tried = first, 1
-            found.first_how = found.how
-        return found
-    seed, end = first, first + seeds
-    while seed < end:
-        done = subprocess.run(
-            [program, "--seed", str(seed), "--seeds", str(end - seed),
-             "--hours", str(hours)], capture_output=True, errors="replace")
-        text = done.stdout + done.stderr
-        if done.returncode == 0:
-            break
-        at = re.search(r"seed (\d+) failed", text)
-        how, said = failure(text)
-        seed = int(at[1]) if at else seed
-        if found.how is None:
-            found.tried = seed - first + 1
-            found.first_how = how
-        if found.how is None or how == "check":
-            found.how, found.said, found.seed = how, said, seed
-        if how in ("check", "hanging"):
-            break
-        seed += 1
-    return found
+def look(program, mutant, first):
+    """Runs seeds until one fails."""
+    words, hours, most = command(program, mutant, first)
+    done = subprocess.run(words, capture_output=True, errors="replace")
+    if done.returncode == 0:
+        return Found(hours=most)
+    text = done.stdout + done.stderr
+    failed = re.search(r"seed (\d+) failed", text)
+    seed = int(failed[1]) if failed else first
+    how, hour, said = reason(text)
+    return Found(how, seed, hour, said, (seed - first) * hours + hour)
 
 
 def try_one(a, mutant):
-    begun = time.monotonic()
     program = build(a, mutant)
-    sets = [look(program, first, a.seeds, a.hours, mutant.options)
-            for first in a.first]
-    return mutant, sets, time.monotonic() - begun
+    found = [look(program, mutant, first) for first in FIRST[:a.sets]]
+    if not a.keep:
+        shutil.rmtree(os.path.join(a.out, mutant.name))
+    return found
 
 
-def tell(mutant, sets, seconds):
-    good = all(s.how for s in sets)
-    print(f"{'found   ' if good else 'SURVIVES'} {mutant.name} "
-          f"({seconds:.0f} s): {mutant.why}")
-    for s in sets:
-        if s.how:
-            print(f"    seed {s.seed}, after {s.tried} seeds, by "
-                  f"{s.how}: {s.said[:90]}")
-        else:
-            print("    not found")
+def check_one(a, mutant):
+    """Does it apply?"""
+    mutate(a, mutant)
+    shutil.rmtree(os.path.join(a.out, mutant.name))
+    return []
+
+
+def try_all(a, mutants, work):
+    """Returns what was found, by name, and the faults that do not apply."""
+    results, stale = {}, []
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        tasks = {pool.submit(work, a, m): m for m in mutants}
+        for task in concurrent.futures.as_completed(tasks):
+            mutant = tasks[task]
+            try:
+                results[mutant.name] = task.result()
+                tell(f"{len(results)}/{len(mutants)}", mutant,
+                     results[mutant.name])
+            except Stale as e:
+                stale.append(mutant.name)
+                print(f"STALE {mutant.name}: {e}", flush=True)
+    return results, stale
+
+
+def unmutated(a, mutants):
+    """Core as it is must pass on every seed that is to find a fault."""
+    kinds = {(m.flavour, m.options): m for m in mutants}
+    for flavour, options in sorted(kinds):
+        for first in FIRST[:a.sets]:
+            words, _, _ = command(os.path.join(a.built, flavour, "sim"),
+                                  kinds[flavour, options], first)
+            done = subprocess.run([*words, "--jobs", str(a.jobs)],
+                                  capture_output=True, text=True)
+            print(f"without a fault: {' '.join(words)}: "
+                  f"{done.stdout.strip().splitlines()[-1]}", flush=True)
+            if done.returncode != 0:
+                sys.exit(f"{done.stdout}{done.stderr}\n"
+                         "core itself fails: this would prove nothing")
+
+
+# ---- telling ---------------------------------------------------------------
+
+def tell(number, mutant, found):
+    if not found:
+        return
+    good = all(f.how for f in found)
+    print(f"{number} {'found' if good else 'SURVIVES'} {mutant.name}: "
+          f"{mutant.why}")
+    for i, f in enumerate(found, 1):
+        print(f"    set {i}: {f}")
     sys.stdout.flush()
-    return good
 
 
-def unmutated(a):
-    for first in a.first:
-        done = subprocess.run(
-            [a.program, "--seed", str(first), "--seeds", str(a.seeds),
-             "--hours", str(a.hours), "--jobs", str(a.jobs)])
-        if done.returncode != 0:
-            sys.exit("core itself fails: mutants prove nothing")
+def table(mutants, results):
+    """One line a fault: hours until it was found, by set, and by what."""
+    for m in mutants:
+        if results.get(m.name):
+            cells = "".join(
+                f"{f.hours:7.0f} {f.how:9}" if f.how else "      - -        "
+                for f in results[m.name])
+            print(f"{m.name:40}{cells}")
 
 
 def report(path, planted, found):
-    figures = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as f:
-            figures = json.load(f)
+    figures = json.loads(read(path)) if os.path.exists(path) else {}
     figures.update(mutants_planted=planted, mutants_found=found)
     with open(path, "w", encoding="utf-8") as f:
         f.write(json.dumps(figures, indent=2) + "\n")
 
+
+# ---- which -----------------------------------------------------------------
 
 def pick(a, mutants):
     if a.only:
@@ -270,58 +352,51 @@ def pick(a, mutants):
                 sys.exit(f"no fault is called {name}")
         mutants = [m for m in mutants if m.name in a.only.split(",")]
     if a.part:
-        part, parts = map(int, a.part.split("/"))
-        mutants = mutants[part - 1::parts]
+        drawn = random.Random(a.draw).sample(
+            mutants, -(-len(mutants) // a.part))
+        mutants = [m for m in mutants if m in drawn]
     return mutants
 
 
-def main():
+def options():
     p = argparse.ArgumentParser()
-    p.add_argument("--list", default=os.path.join(HERE, "mutants"))
-    p.add_argument("--compile", required=True, help="the compiler with flags")
-    p.add_argument("--link", required=True)
-    p.add_argument("--objects", required=True, help="where core's lie")
-    p.add_argument("--world", required=True, help="where the world's lie")
-    p.add_argument("--out", required=True)
-    p.add_argument("--program", help="unmutated: has to pass first")
-    p.add_argument("--first", type=int, action="append",
-                   help="first seed of a set (twice: two sets)")
-    p.add_argument("--seeds", type=int, default=500, help="of a set")
-    p.add_argument("--hours", type=int, default=10, help="of a seed")
+    p.add_argument("--built", required=True, help="make's O")
+    p.add_argument("--jsmn", required=True, help="where its header lies")
+    p.add_argument("--sets", type=int, default=2, help="of seeds: 1 or 2")
     p.add_argument("--jobs", type=int, default=os.cpu_count())
-    p.add_argument("--only", help="names, with commas")
-    p.add_argument("--part", help="1/3: every third, from the first")
-    p.add_argument("--check", action="store_true", help="do all apply?")
-    p.add_argument("--report")
+    p.add_argument("--draw", type=int, help="seed of a draw")
+    p.add_argument("--keep", action="store_true", help="the programs")
+    return p
+
+
+def read_options(p):
     a = p.parse_args()
-    a.first = a.first or [1, 1001]
+    a.out = os.path.join(a.built, "mutants")
+    return a
+
+
+def main():
+    p = options()
+    p.add_argument("--list", default=os.path.join(HERE, "mutants"))
+    p.add_argument("--only", help="names, with commas")
+    p.add_argument("--part", type=int, help="6: a sixth, drawn by --draw")
+    p.add_argument("--check", action="store_true", help="do all apply?")
+    p.add_argument("--faults-only", action="store_true",
+                   help="core as it is was run on these seeds elsewhere")
+    p.add_argument("--report")
+    a = read_options(p)
     mutants = pick(a, read_mutants(a.list))
-    if a.program:
-        unmutated(a)
-    found, stale = 0, []
-    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        work = check_one if a.check else try_one
-        for f in [pool.submit(work, a, m) for m in mutants]:
-            try:
-                done = f.result()
-                found += 1 if a.check else tell(*done)
-            except Stale as e:
-                stale.append(str(e))
-                print(f"STALE    {e}")
-    print(f"{len(mutants)} planted, {found} found, {len(stale)} no longer "
-          "apply")
-    if a.report and not a.only:
+    if not (a.check or a.faults_only):
+        unmutated(a, mutants)
+    results, stale = try_all(a, mutants, check_one if a.check else try_one)
+    table(mutants, results)
+    found = sum(all(f.how for f in r) for r in results.values())
+    print(f"{len(mutants)} planted, {found} "
+          f"{'apply' if a.check else 'found'}, {len(stale)} no longer apply" +
+          (f" (drawn by {a.draw})" if a.part else ""))
+    if a.report and not (a.only or a.part or a.check or a.sets < 2):
         report(a.report, len(mutants), found)
     sys.exit(found != len(mutants))
-
-
-def check_one(_, mutant):
-    texts = {}
-    for edit in mutant.edits:
-        if edit[0] not in texts:
-            with open(edit[0], encoding="utf-8") as f:
-                texts[edit[0]] = f.read()
-        texts[edit[0]] = plant(texts[edit[0]], edit)
 
 
 if __name__ == "__main__":

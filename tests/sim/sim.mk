@@ -46,16 +46,17 @@ sim-shrink: $(O)/sim/sim
 	    --hours $(SIM_HOURS) --faults $(FAULTS) \
 	    --out $(O)/sim/seed-$(SEED).script
 
-# Does the simulation find the faults of tests/sim/mutants? ONLY= picks some.
-MUTANTS = $(PYTHON) tests/sim/mutants.py --out $(O)/mutants \
-    --compile '$(sim_CC) -std=c11 $(sim_FLAGS) -isystem $(JSMN_DIR)' \
-    --link '$(sim_CC) $(SANITIZE)' --objects $(O)/sim/obj \
-    --world $(O)/sim-world/obj $(if $(ONLY),--only $(ONLY))
+# Does the simulation find the faults of tests/sim/mutants, on two sets of seeds?
+# ONLY= picks some by name; SYSTEMATIC=20 flips so many conditions of core in
+# their stead, drawn anew (DRAW= draws the same again).
+MUTANTS := $(addsuffix /sim,$(addprefix $(O)/,sim sim-small sim-lean))
 
-sim-mutants: $(O)/sim/sim
+sim-mutants: $(MUTANTS)
 	@mkdir -p $(O)/report
-	@$(MUTANTS) $(if $(ONLY),,--program $(O)/sim/sim) \
-	    --report $(O)/report/sim.json $(SIM_ARGS)
+	@$(PYTHON) tests/sim/$(if $(SYSTEMATIC),flips.py --count $(SYSTEMATIC), \
+	    mutants.py --report $(O)/report/sim.json) --built $(O) \
+	    --jsmn $(JSMN_DIR) $(if $(ONLY),--only $(ONLY)) \
+	    $(if $(DRAW),--draw $(DRAW)) $(SIM_ARGS)
 
 .PHONY: sim sim-shrink sim-mutants
 
