@@ -72,7 +72,9 @@ struct box {
     bool torn;     /* a list broke, and none has come whole since */
     bool has_index;
     /* a listing that goes on over many polls */
-    bool listing, lists_ns1;
+    bool listing, lists_slowly;
+    uint8_t lists_by;
+    uint64_t listing_at; /* its next step */
     struct kinf_list_cursor cursor;
     ARRAY(uint32_t) at_start; /* by key: object + 1 */
     ARRAY(uint32_t) seen;     /* by key: times */

@@ -228,6 +228,24 @@ void check_nameless(struct box *b)
 
 /* ---- listings that go on over many polls -------------------------------- */
 
+/* By what: everything, a namespace, or an index that was added. */
+enum { LIST_ALL, LIST_NS1, LIST_X };
+
+static uint8_t draw_listing(const struct box *b)
+{
+    if (b->has_index && rng_percent(&sim.rng, 50))
+        return LIST_X;
+    return kinds[b->view.res].namespaced && rng_percent(&sim.rng, 60)
+               ? LIST_NS1 : LIST_ALL;
+}
+
+static bool is_asked(const struct box *b, const struct key *k)
+{
+    return b->lists_by == LIST_NS1 ? strcmp(k->namespace_, "ns1") == 0
+           : b->lists_by == LIST_X ? k->name[0] == 'x'
+                                   : true;
+}
+
 void listing_begin(struct box *b)
 {
     struct kinf_list_options how = { .index = NULL };
@@ -236,18 +254,23 @@ void listing_begin(struct box *b)
 
     if (b->listing)
         return;
-    b->lists_ns1 = kinds[b->view.res].namespaced && rng_percent(&sim.rng, 60);
-    if (b->lists_ns1)
+    b->lists_by = draw_listing(b);
+    if (b->lists_by == LIST_NS1)
         how.namespace_ = (struct kinf_span){ "ns1", 3 };
+    if (b->lists_by == LIST_X) {
+        how.index = "ends";
+        how.value = (struct kinf_span){ "x", 1 };
+    }
     err = kinf_list(&b->inf, &b->cursor, &how);
     MUST(err == KINF_OK, "a listing does not begin: %s", kinf_strerror(err));
     b->listing = true;
+    b->lists_slowly = rng_percent(&sim.rng, 70);
+    if (b->lists_slowly && !apps.calm && rng_percent(&sim.rng, 30))
+        stir(b->view.res);
     b->at_start.count = b->seen.count = 0;
     for (uint32_t i = 0; i < r->keys.count; i++) {
-        bool asked = !b->lists_ns1 ||
-                     strcmp(r->keys.at[i]->namespace_, "ns1") == 0;
-
-        *array_push(&b->at_start) = asked ? uid_now(b, i) : 0;
+        *array_push(&b->at_start) = is_asked(b, r->keys.at[i]) ? uid_now(b, i)
+                                                               : 0;
         (void)array_push(&b->seen);
     }
 }
@@ -285,9 +308,9 @@ void listing_step(struct box *b)
     struct kinf_object o;
     int err;
 
-    if (!b->listing || !b->running || b->stopping ||
-        rng_percent(&sim.rng, 50))
+    if (!b->listing || !b->running || b->stopping || sim.now < b->listing_at)
         return;
+    b->listing_at = sim.now + rng_size(&sim.rng, b->lists_slowly ? MINUTE : 2);
     err = kinf_list_next(&b->inf, &b->cursor, &o);
     if (err == 1)
         saw(b, &o);

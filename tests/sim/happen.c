@@ -203,6 +203,26 @@ static void crowd(uint32_t res, uint32_t count, uint32_t size)
              (uint64_t)count << 32 | res);
 }
 
+static void one_of_stir(void *ctx, uint64_t arg)
+{
+    uint32_t res = (uint32_t)arg, key = live_key(res, rng_below(&sim.rng, 1u << 20));
+
+    (void)ctx;
+    if (apps.calm || !may_change())
+        return;
+    delete(res, key);
+    put(res, key, rng_size(&sim.rng, world.most));
+}
+
+void stir(uint32_t res)
+{
+    uint32_t count = 1 + rng_below(&sim.rng, 6);
+
+    while (count-- > 0)
+        timer_at(sim.now + rng_below(&sim.rng, MINUTE), one_of_stir, NULL,
+                 res);
+}
+
 static void wipe(uint32_t res, uint32_t pick)
 {
     const struct resource *r = &etcd.resources[res];

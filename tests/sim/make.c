@@ -150,7 +150,9 @@ static struct kinf_sizes draw_sizes(void)
         z.arena_bytes += rng_size(r, z.objects * z.object_bytes);
     if (world.size >= 2 && !one_in(3))
         z.arena_bytes += z.objects * (900 + world.most);
-    z.postings = one_in(3) ? rng_size(r, z.objects * 2) : 0;
+    z.postings = !one_in(3)  ? 0
+                 : one_in(2) ? z.objects * 3
+                             : rng_size(r, z.objects * 2);
     if (!CONFIG_KINF_INDEXES)
         z.postings = 0;
     if (!CONFIG_KINF_LATEST_MODE) {
@@ -343,6 +345,8 @@ void box_start(struct box *b)
     b->waits[0].until = b->waits[1].until = 0;
     b->stopping = b->has_index = b->listing = b->torn = false;
     box_add_apps(b);
+    if (one_in(2))
+        index_add(b);
     if (one_in(2))
         kinf_informer_start(&b->inf);
     else

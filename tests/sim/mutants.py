@@ -385,6 +385,7 @@ def main():
                    help="core as it is was run on these seeds elsewhere")
     p.add_argument("--report")
     a = read_options(p)
+    a.out += "-check" if a.check else ""
     mutants = pick(a, read_mutants(a.list))
     if not (a.check or a.faults_only):
         unmutated(a, mutants)

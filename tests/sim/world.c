@@ -315,6 +315,10 @@ static void every_ten_seconds(void *ctx, uint64_t arg)
     (void)ctx;
     (void)arg;
     check_dead();
+    for (uint32_t i = 0; i < world.box_count; i++)
+        if (world.boxes[i].running && !world.boxes[i].stopping &&
+            rng_percent(&sim.rng, 4))
+            listing_begin(&world.boxes[i]);
     timer_at(sim.now + 10 * SECOND, every_ten_seconds, NULL, 0);
 }
 
@@ -359,7 +363,10 @@ static void calm_down(void)
     TELL("---- calm");
     net_calm();
     server_calm();
-    world.late_until = world.suspended_until = 0;
+    if (world.late_until > sim.now)
+        world.late_until = sim.now;
+    if (world.suspended_until > sim.now)
+        world.suspended_until = sim.now;
     world.token_readable_at = 0;
     apps.calm = true;
     heal_nameless();

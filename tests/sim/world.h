@@ -105,6 +105,8 @@ void happen(const struct action *a);
 /* May the cluster change? Not while an old version would become good again. */
 bool may_change(void);
 void fill_cluster(void);
+/* Objects are deleted and created again, while somebody lists them. */
+void stir(uint32_t res);
 /* What has no name cannot be seen to go, what breaks a list stops it: both are
  * made good. */
 void heal_nameless(void);
