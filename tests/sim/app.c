@@ -239,6 +239,8 @@ static uint32_t check_state(struct app *a, const struct shown *s,
          WHO_ARGS, KEY_ARGS(now));
     if (!known)
         return state;
+    if (hash_object(now) == s->bytes)
+        a->resynced_at = sim.now;
     MUST(etcd.states.at[state].object == s->object - 1,
          WHO ": an update of " KEY " to another uid", WHO_ARGS, KEY_ARGS(now));
     check_was(a, s, was);
@@ -283,7 +285,8 @@ static int pace(struct app *a, enum told told, uint64_t bytes)
 static void show(struct app *a, struct shown *s, uint32_t state,
                  const struct kinf_object *now)
 {
-    (void)a;
+    if (s->object == 0 && a->shows++ == 0)
+        a->filled_at = sim.now;
     s->object = etcd.states.at[state].object + 1;
     s->seq = etcd.states.at[state].seq;
     s->bytes = hash_object(now);
@@ -320,10 +323,12 @@ static int told(struct app *a, enum told what, const struct kinf_object *was,
          KEY_ARGS(now != NULL ? now : was),
          now != NULL ? (int)now->resource_version.len : 0,
          now != NULL ? now->resource_version.ptr : "");
-    if (what == TOLD_DELETE)
+    if (what == TOLD_DELETE) {
         s->object = 0;
-    else
+        a->shows--;
+    } else {
         show(a, s, state, now);
+    }
     if (!apps.calm && rng_below(&sim.rng, 1000) < apps.mischief)
         world_mischief(a, now != NULL ? now : was);
     return KINF_OK;
@@ -400,7 +405,7 @@ static void forget(struct app *a)
     a->used = a->removed = a->stuck_told = a->was_synced = false;
     a->stuck_until = a->slow_until = a->refused_until = 0;
     a->refused = TOLD_NOTHING;
-    a->shown.count = 0;
+    a->shown.count = a->shows = 0;
     memset(&a->listener, 0xA5, sizeof(a->listener));
 }
 
@@ -475,6 +480,8 @@ void apps_reap(struct box *box)
         else if (!a->removed && kinf_listener_synced(&a->listener)) {
             MUST(kinf_informer_synced(&box->inf),
                  WHO " has synced before its informer", WHO_ARGS);
+            if (!a->was_synced)
+                a->resynced_at = sim.now;
             a->was_synced = true;
         }
     }
@@ -507,6 +514,22 @@ static void check_key(struct app *a, uint32_t key, const struct kinf_object *o)
              k->namespace_, k->name);
 }
 
+/* Nothing is in the way of a resync in calm. */
+static void check_resync(const struct app *a)
+{
+    uint64_t since = a->resynced_at;
+
+    if (since < a->filled_at)
+        since = a->filled_at;
+    if (since < world.calm_at)
+        since = world.calm_at;
+    MUST(a->resync_ms == 0 || a->shows == 0 ||
+             sim.now <= since + a->resync_ms + 30 * SECOND,
+         WHO ": no resync for %llu s, which are due every %u s", WHO_ARGS,
+         (unsigned long long)((sim.now - since) / SECOND),
+         a->resync_ms / SECOND);
+}
+
 void apps_check(struct box *box)
 {
     const struct resource *r = &etcd.resources[box->view.res];
@@ -516,6 +539,7 @@ void apps_check(struct box *box)
             continue;
         MUST(kinf_listener_synced(&a->listener), WHO " has not synced",
              WHO_ARGS);
+        check_resync(a);
         for (uint32_t i = 0; i < r->keys.count; i++) {
             struct kinf_object o;
             char text[400];

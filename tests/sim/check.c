@@ -166,10 +166,57 @@ static bool is_dead(const struct link *l)
            l->reset_at == NEVER && l->end_at == NEVER && l->flying == 0;
 }
 
+/* By turns one whose handler is stuck gives the connection up to those in line
+ * within seconds: it is not found so in two looks. */
+static void check_turn(uint32_t link)
+{
+    static struct {
+        const struct kinf_lease *owner;
+        uint32_t paused_ms;
+    } seen[LINKS];
+    const struct kinf_lease *owner = world.sessions[link].owner;
+    const struct kinf_exchange *x = NULL;
+
+    for (uint32_t i = 0; i < world.box_count && world.turns; i++) {
+        const struct kinf_informer *inf = &world.boxes[i].inf;
+
+        if (world.boxes[i].running && owner == &inf->main.lease)
+            x = &inf->reflector.main;
+        if (world.boxes[i].running && owner == &inf->single.lease)
+            x = &inf->reflector.aside;
+    }
+    if (x == NULL || !x->paused || world.sessions[link].line == NULL ||
+        sim.now < world.suspended_until || sim.now < world.late_until) {
+        seen[link].owner = NULL;
+        return;
+    }
+    MUST(seen[link].owner != owner || seen[link].paused_ms != x->paused_ms,
+         "connection %u is kept from others by one that is stuck", link);
+    seen[link].owner = owner;
+    seen[link].paused_ms = x->paused_ms;
+}
+
+/* A request that cannot be sent is given up. */
+static void check_stall(uint32_t link)
+{
+    const struct link *l = &world.links[link];
+    uint64_t since = l->stalled_at < world.hindered_at ? world.hindered_at
+                                                       : l->stalled_at;
+
+    MUST(l->stalled_at == 0 || world.sessions[link].owner == NULL ||
+             sim.now < since + LONGEST_DEADLINE,
+         "connection %u takes no byte for %llu s, and is still waited for",
+         link, (unsigned long long)((sim.now - since) / SECOND));
+}
+
 void check_dead(void)
 {
     note_trickle();
     note_hindrance();
+    for (uint32_t i = 0; i < world.link_count; i++) {
+        check_turn(i);
+        check_stall(i);
+    }
     MUST(!world.reloading ||
              sim.now < world.reload_at + LONGEST_DEADLINE ||
              sim.now < world.trickled_at + LONGEST_DEADLINE ||

@@ -329,6 +329,8 @@ void box_add_apps(struct box *b)
 
     if (z->every > 0)
         (void)app_add(b, KINF_EVERY, one_in(2) ? resync : 0, one_in(4));
+    if (z->every > 1 && one_in(2))
+        (void)app_add(b, KINF_EVERY, one_in(2) ? resync : 0, false);
     if (z->latest > 0)
         (void)app_add(b, KINF_LATEST, resync, one_in(4));
 }

@@ -248,11 +248,14 @@ static int link_send(void *ctx, const void *data, size_t size)
         (active(net.shred_until) && rng_percent(&sim.rng, 30) &&
          !l->by_time)) {
         l->wants = KINF_WANTS_WRITE;
+        if (l->stalled_at == 0)
+            l->stalled_at = sim.now;
         if (!active(net.stall_until))
             l->by_time = true; /* only once in a row, or it waits for ever */
         return KINF_ERR_AGAIN;
     }
     l->by_time = false;
+    l->stalled_at = 0;
     if (size > 1 && (active(net.shred_until) || rng_percent(&sim.rng, 10)))
         size = 1 + rng_below(&sim.rng, (uint32_t)size);
     if (size > 65536)
@@ -436,7 +439,7 @@ static void link_close(void *ctx)
     if (l->phase == KINF_PHASE_OPEN)
         TELL("net: connection %u is closed by the client", l->number);
     l->conn = NULL;
-    l->serial = 0;
+    l->serial = l->stalled_at = 0;
     l->closed_at = sim.now;
     l->lost = l->flying > 0 || l->pending.len > 0 || l->dead ||
               l->reset_at != NEVER;

@@ -49,6 +49,7 @@ struct link {
     uint64_t mute_in; /* bytes until it is */
     uint64_t dead_at; /* keepalive finds out; NEVER: a proxy answers for it */
     uint64_t active_at; /* a byte moved */
+    uint64_t stalled_at; /* it takes no bytes since then; 0: it does */
     bool waiting_answer; /* bytes were sent, none came back */
     uint32_t read_zero; /* AGAINs in a row */
     /* counters */

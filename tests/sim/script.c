@@ -240,6 +240,22 @@ static void draw_meanwhile(struct script *s, struct rng *r, uint64_t at,
         draw(s, r, at + rng_below(r, for_ms), draw_ordinary(r));
 }
 
+/* What hurts a list needs one: every watch ends, and the version that it would
+ * go on from is no longer known, for half a minute. */
+static void draw_relist(struct script *s, struct rng *r, uint64_t at)
+{
+    struct action a = { .at = at, .op = OP_CACHE_WINDOW, .n = { 1 } };
+
+    *array_push(&s->actions) = a;
+    for (int i = 0; i < 8; i++)
+        draw(s, r, at, draw_ordinary(r));
+    a = (struct action){ .at = at + 1, .op = OP_RESET, .n = { flag(r) } };
+    *array_push(&s->actions) = a;
+    a = (struct action){ .at = at + MINUTE / 2, .op = OP_CACHE_WINDOW,
+                         .n = { 1000 } };
+    *array_push(&s->actions) = a;
+}
+
 void script_draw(struct script *s, struct rng *r, uint64_t from,
                  uint64_t until, uint32_t hours, unsigned mask)
 {
@@ -258,6 +274,9 @@ void script_draw(struct script *s, struct rng *r, uint64_t from,
 
         draw(s, r, at, any_of(r, mask & faults, true));
         draw_meanwhile(s, r, at, until);
+        if ((mask & KIND_SERVER) != 0 && (mask & KIND_NET) != 0 &&
+            at + MINUTE < until && rng_percent(r, 20))
+            draw_relist(s, r, at + rng_size(r, 10 * SECOND));
     }
     if ((mask & KIND_RESTORE) != 0 && rng_percent(r, 30)) {
         uint64_t at = within(r, from, until - (until - from) / 3);

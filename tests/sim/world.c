@@ -369,6 +369,7 @@ static void calm_down(void)
         world.suspended_until = sim.now;
     world.token_readable_at = 0;
     apps.calm = true;
+    world.calm_at = sim.now;
     heal_nameless();
     for (uint32_t i = 0; i < world.box_count; i++)
         calm_apps(&world.boxes[i]);
