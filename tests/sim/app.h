@@ -39,7 +39,8 @@ struct app {
     uint64_t refused_bytes;
     bool was_synced;
     uint64_t added_at;
-    uint64_t filled_at, resynced_at; /* has something to show; showed it again */
+    uint64_t filled_at;   /* it shows something since then, */
+    uint64_t resynced_at; /* and showed something again */
     uint32_t shows;                  /* keys */
     uint64_t calls;
     ARRAY(struct shown) shown; /* by key */

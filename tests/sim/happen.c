@@ -205,7 +205,8 @@ static void crowd(uint32_t res, uint32_t count, uint32_t size)
 
 static void one_of_stir(void *ctx, uint64_t arg)
 {
-    uint32_t res = (uint32_t)arg, key = live_key(res, rng_below(&sim.rng, 1u << 20));
+    uint32_t res = (uint32_t)arg;
+    uint32_t key = live_key(res, rng_below(&sim.rng, 1u << 20));
 
     (void)ctx;
     if (apps.calm || !may_change())
