@@ -80,6 +80,7 @@ static bool after_stream(struct kinf_informer *inf, unsigned code)
         return true;
     case CODE_CUT:
     case CODE_CLOSED:
+    case CODE_JSON: /* who takes it for a watch may tell it for ever */
         if (r->main.opened && ++r->cut_streams >= 2)
             no_stream(inf);
         return false;

@@ -407,6 +407,28 @@ static void test_two_streams_cut_in_a_row_are_a_paged_list(void **state)
     }
 }
 
+/* A server that knows no streaming lists takes it for a watch, and begins it
+ * with an event that cannot be read. */
+static void test_two_streams_torn_in_a_row_are_a_paged_list(void **state)
+{
+    static const struct fake_answer torn = {
+        STREAM, 200, EVENT("MODIFIED", "{\"metadata\":[}"), FAKE_OPEN, NULL
+    };
+    const struct fake_answer script[] = {
+        torn, torn, { PAGED, 200, LIST("5", OBJECT("a", "3")), FAKE_WHOLE,
+                      NULL },
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.streaming = KINF_STREAM_AUTO;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 800 + 1600);
+    assert_string_equal("initial a@3", fake_shown(&w.handler));
+    fake_end_world(&w);
+}
+
 static void test_a_refused_streaming_list_is_tried_again_after_an_hour(
     void **state)
 {
@@ -610,6 +632,7 @@ int main(void)
         cmocka_unit_test(
             test_a_streaming_list_that_is_not_answered_is_tried_again),
         cmocka_unit_test(test_two_streams_cut_in_a_row_are_a_paged_list),
+        cmocka_unit_test(test_two_streams_torn_in_a_row_are_a_paged_list),
         cmocka_unit_test(
             test_a_refused_streaming_list_is_tried_again_after_an_hour),
         cmocka_unit_test(test_a_stream_that_went_on_as_a_watch_is_resumed),
