@@ -176,7 +176,7 @@ static void note_error(void *ctx, int err, int http_status,
     if (err == KINF_ERR_NO_IDENTITY)
         check_nameless(b);
     if (err == KINF_ERR_TIMEOUT)
-        check_timeout(b);
+        check_timeout();
     TELL("informer %u: error %s, HTTP %d, %.*s %.*s", b->number,
          kinf_strerror(err), http_status, (int)message.len, message.ptr,
          object != NULL ? (int)object->name.len : 0,

@@ -7,6 +7,7 @@
 #include "server.h"
 
 #define UP_MOST 16384 /* bytes on their way to the server, about */
+#define SHORTEST_DEADLINE (14 * SECOND)
 
 struct net net;
 
@@ -440,7 +441,10 @@ static void link_close(void *ctx)
         TELL("net: connection %u is closed by the client", l->number);
     l->conn = NULL;
     l->serial = l->stalled_at = 0;
-    l->closed_at = sim.now;
+    MUST(!net.timed_out || sim.now >= l->heard_at + SHORTEST_DEADLINE,
+         "connection %u timed out, %llu ms after bytes came", l->number,
+         (unsigned long long)(sim.now - l->heard_at));
+    net.timed_out = false;
     l->lost = l->flying > 0 || l->pending.len > 0 || l->dead ||
               l->reset_at != NEVER;
     if (conn != NULL)

@@ -54,7 +54,7 @@ struct link {
     uint32_t read_zero; /* AGAINs in a row */
     /* counters */
     uint64_t opens, bytes_up, bytes_down, calls, moves, forgotten;
-    uint64_t asked_at, heard_at, closed_at; /* last byte up, down; close */
+    uint64_t asked_at, heard_at; /* last byte up, down */
     bool lost; /* set by a close before all that was sent was read */
 };
 
@@ -81,6 +81,7 @@ struct net {
     uint32_t hold_bytes, hold_ms; /* ... until so many or so long */
     ARRAY(struct link *) links;
     uint64_t opens;
+    bool timed_out;       /* we say so of what is closed next */
 };
 extern struct net net;
 

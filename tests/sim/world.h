@@ -119,8 +119,8 @@ void check_calm(struct box *box);
 void check_hour(void);
 /* Something came without a name: nobody may pass over it. */
 void check_nameless(struct box *box);
-/* A connection timed out: was it really silent? */
-void check_timeout(const struct box *box);
+/* A connection timed out, and is closed next: was it really silent? */
+void check_timeout(void);
 /* Once in ten seconds: nobody waits for the dead. */
 void check_dead(void);
 void listing_begin(struct box *box);
