@@ -216,14 +216,27 @@ static void check_delete(struct app *a, const struct shown *s,
          KEY_ARGS(was));
 }
 
+/* The state it is shown. What came without a version is told again when the
+ * watch is resumed from the version before it. */
+static uint32_t next_state(const struct app *a, const struct shown *s,
+                           const struct kinf_object *now, bool known)
+{
+    const struct box *b = a->box;
+    uint32_t state = state_of(b, now, hears_again(a) ? 0
+                                      : known        ? s->seq
+                                                     : s->seq + 1);
+
+    if (now->resource_version.len == 0 && !view_holds(&b->view, state))
+        state = state_of(b, now, 0);
+    return state;
+}
+
 /* Returns the state shown. */
 static uint32_t check_state(struct app *a, const struct shown *s,
                             const struct kinf_object *was,
                             const struct kinf_object *now, bool known)
 {
-    uint32_t state = state_of(a->box, now, hears_again(a) ? 0
-                                           : known        ? s->seq
-                                                          : s->seq + 1);
+    uint32_t state = next_state(a, s, now, known);
 
     MUST(known == (s->object != 0), WHO ": %s of " KEY, WHO_ARGS,
          known ? "an update" : "a second add", KEY_ARGS(now));

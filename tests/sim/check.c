@@ -62,7 +62,10 @@ void check_after_poll(struct box *b)
         b->listed_rev = 0;
     if (b->listed_rev > 0)
         check_swept(b);
-    b->torn &= !b->inf.reflector.can_resume;
+    /* One that polls never resumes: there a list that came whole is known by
+     * what is swept after it. */
+    b->torn &= !b->inf.reflector.can_resume &&
+               (b->inf.relisting || !b->inf.synced);
     if (world.polls % 64 != 0)
         return;
     kinf_informer_status(&b->inf, &s);
