@@ -160,11 +160,12 @@ class Told:
 
 
 def options(mode=0, clock_ms=0, seed=0, arena_bytes=0, wall_s=0, token="",
-            second="", ca=b""):
+            second="", ca=b"", certificate=b"", key=b""):
     """struct options of node/options.h, as bytes."""
-    return struct.pack("<IIIIII256s64s1400s", mode, clock_ms, seed,
-                       arena_bytes, wall_s, len(ca), token.encode(),
-                       second.encode(), ca)
+    return struct.pack("<IIIIIIII256s64s1400s2800s", mode, clock_ms, seed,
+                       arena_bytes, wall_s, len(ca), len(certificate),
+                       len(key), token.encode(), second.encode(), ca,
+                       certificate + key)
 
 
 class Board:

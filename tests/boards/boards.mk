@@ -64,6 +64,11 @@ steps: deps-run
 	$(measure)
 stack: stack_bound steps
 
+# What each option of TLS costs.
+costs: deps-run
+	$(MAKE_AGAIN) apiserver
+	@O=$(O) $(PYTHON) tests/boards/costs.py $(BOARD)
+
 # Compares with what is recorded in boards/BOARD/figures, or records it anew.
 figures: size stack
 	@$(PYTHON) boards/figures.py check $(REPORT) boards/$(BOARD)/figures \
@@ -72,5 +77,5 @@ record: size stack
 	@$(PYTHON) boards/figures.py record $(REPORT) boards/$(BOARD)/figures \
 	    --cross $(CROSS)
 
-.PHONY: ram_report steps stack figures record
+.PHONY: ram_report steps stack costs figures record
 endif

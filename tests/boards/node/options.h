@@ -20,10 +20,11 @@ struct options {
     uint32_t seed;        /* 0: true randomness */
     uint32_t arena_bytes; /* for TLS; 0: all there are */
     uint32_t wall_s;      /* what time it is */
-    uint32_t ca_size;
+    uint32_t ca_size, certificate_size, key_size;
     char token[256];      /* the next one */
     char namespace_[64];  /* of the second informer */
     uint8_t ca[1400];     /* the next trust anchor, DER */
+    uint8_t identity[2800]; /* the client's certificate and its key, DER */
 };
 
 extern const struct options options;
