@@ -23,8 +23,9 @@ enum {
 
 /* The slot of the n-th pending notification. Not by their numbers: these wrap,
  * which is a leap in a ring whose size is no power of two. */
-static struct kinf_slot *slot_of(const struct kinf_processor *p,
-                                 const struct kinf_listener *l, uint32_t n)
+KINF_APART static struct kinf_slot *slot_of(const struct kinf_processor *p,
+                                            const struct kinf_listener *l,
+                                            uint32_t n)
 {
     return &p->slots[l->place * p->ring + (l->first + n) % p->ring];
 }
@@ -152,6 +153,12 @@ static const struct kinf_object *look(const struct kinf_informer *inf,
     return hidden ? NULL : out;
 }
 
+/* Has a "latest" handler seen the key before? */
+static bool was_shown(unsigned flags)
+{
+    return CONFIG_KINF_LATEST_MODE && (flags & SHOWN) != 0;
+}
+
 /* Tells a handler what was and what is (either may be NULL), and notes its
  * answer. Returns whether it took the notification. */
 static bool tell(struct kinf_informer *inf, struct kinf_listener *l,
@@ -166,7 +173,7 @@ static bool tell(struct kinf_informer *inf, struct kinf_listener *l,
                               (flags & KINF_NOTE_UNKNOWN_END) != 0);
     else if (now != NULL && now->reason != KINF_WHOLE)
         answer = h->on_truncated(l->ctx, was, now);
-    else if (now != NULL && (was != NULL || (flags & SHOWN) != 0))
+    else if (now != NULL && (was != NULL || was_shown(flags)))
         answer = h->on_update(l->ctx, was, now);
     else if (now != NULL)
         answer = h->on_add(l->ctx, now, (flags & KINF_NOTE_INITIAL) != 0);
@@ -252,19 +259,21 @@ static bool may_call(const struct kinf_informer *inf,
 uint32_t kinf_processor_deliver(struct kinf_informer *inf, uint32_t budget)
 {
     uint32_t calls = 0;
-    bool progress = true;
+    bool progress;
 
-    while (progress && calls < budget) {
+    do {
         progress = false;
-        for (struct kinf_listener *l = inf->processor.listeners;
-             l != NULL && calls < budget; l = l->next) {
+        for (struct kinf_listener *l = inf->processor.listeners; l != NULL;
+             l = l->next) {
             if (!may_call(inf, l))
                 continue;
+            if (calls == budget)
+                return calls;
             calls++;
             progress |= is_latest(l) ? deliver_latest(inf, l)
                                      : deliver_slot(inf, l);
         }
-    }
+    } while (progress);
     return calls;
 }
 
@@ -446,6 +455,17 @@ static uint8_t lowest_free(uint32_t used)
     return place;
 }
 
+/* A listener is added once, until kinf_listener_gone. */
+static void check_new(const struct kinf *k, const struct kinf_listener *l)
+{
+    const struct kinf_informer *i = CONFIG_KINF_ASSERT ? k->informers : NULL;
+
+    for (; i != NULL; i = i->next)
+        for (const struct kinf_listener *o = i->processor.listeners; o != NULL;
+             o = o->next)
+            KINF_ASSERT(o != l);
+}
+
 int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
                       const struct kinf_event_handler *handler, void *ctx,
                       enum kinf_mode mode, uint32_t resync_ms)
@@ -463,11 +483,7 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
         return KINF_ERR_STOPPED;
     if (place >= p->places[mode])
         return KINF_ERR_FULL;
-    for (const struct kinf_informer *i = inf->k->informers; i != NULL;
-         i = i->next)
-        for (const struct kinf_listener *o = i->processor.listeners; o != NULL;
-             o = o->next)
-            KINF_ASSERT(o != l); /* until kinf_listener_gone */
+    check_new(inf->k, l);
     *l = (struct kinf_listener){
         .inf = inf, .handler = handler, .ctx = ctx, .mode = (uint8_t)mode,
         .place = place, .resync_ms = resync_ms,
