@@ -28,6 +28,11 @@ bool kinf_texts_equal(const struct kinf_span *a, const struct kinf_span *b,
     return count == 0;
 }
 
+void kinf_version_copy(struct kinf_version *to, const struct kinf_version *from)
+{
+    *to = *from;
+}
+
 unsigned kinf_hex_digit(char c)
 {
     unsigned digit = (unsigned)c - '0';

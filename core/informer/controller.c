@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/feature.h"
+#include "base/span.h"
 #include "processor.h"
 #include "store/delta_fifo.h"
 #include "store/store.h"
@@ -78,10 +79,8 @@ static bool apply(struct kinf_informer *inf, struct kinf_delta *d,
                   uint32_t *entries)
 {
     const struct kinf_store *s = &inf->store;
-    kinf_idx current = NONE;
+    kinf_idx current;
 
-    if (d->entry != NONE)
-        current = s->entries[d->entry].current;
     switch ((enum kinf_delta_type)d->type) {
     case KINF_DELTA_BOOKMARK:
         return true;
@@ -100,6 +99,7 @@ static bool apply(struct kinf_informer *inf, struct kinf_delta *d,
     case KINF_DELTA_ADDED:
     case KINF_DELTA_UPDATED:
     case KINF_DELTA_REPLACED:
+        current = s->entries[d->entry].current;
         if (current != NONE && !kinf_store_same_uid(s, current, d->record)) {
             change(inf, d->entry, NONE, KINF_NOTE_UNKNOWN_END);
             return false;
@@ -125,7 +125,7 @@ bool kinf_controller_apply(struct kinf_informer *inf, uint32_t budget,
         if (!apply(inf, d, &entries))
             continue;
         if (d->version.len > 0)
-            inf->stored = d->version;
+            kinf_version_copy(&inf->stored, &d->version);
         kinf_fifo_pop(&inf->fifo, &inf->store);
     }
     return false;
@@ -143,8 +143,8 @@ void kinf_controller_mark(struct kinf_informer *inf)
     if (l != NULL)
         return;
     if (inf->marking)
-        inf->delivered = inf->marked;
-    inf->marked = inf->stored;
+        kinf_version_copy(&inf->delivered, &inf->marked);
+    kinf_version_copy(&inf->marked, &inf->stored);
     inf->marking = true;
     for (l = inf->processor.listeners; l != NULL; l = l->next)
         l->mark = l->pushed;

@@ -74,7 +74,7 @@ static void push(struct kinf_informer *inf, enum kinf_delta_type type,
 
     d->type = (uint8_t)type;
     d->generation = inf->store.generation;
-    d->version = inf->reflector.version;
+    kinf_version_copy(&d->version, &inf->reflector.version);
 }
 
 bool kinf_receive_can(struct kinf_informer *inf, bool keep)
@@ -179,7 +179,7 @@ void kinf_receive_list_end(struct kinf_informer *inf)
 {
     struct kinf_reflector *r = &inf->reflector;
 
-    r->version = r->list_version;
+    kinf_version_copy(&r->version, &r->list_version);
     r->can_resume = r->version.len > 0;
     r->incomplete = r->list_incomplete;
     r->degraded = r->missed > 0;

@@ -3,6 +3,7 @@
  *
  * The one place that decides it. Everywhere else errors pass unchanged. */
 #define KINF_FILE 26
+#include "base/assert.h"
 #include "base/backoff.h"
 #include "parts.h"
 
@@ -91,7 +92,7 @@ static bool after_stream(struct kinf_informer *inf, unsigned code)
 
 /* A list's page failed. The next try goes on with the same page, unless
  * nothing of the list was taken in yet and there is something to resume. */
-static void after_page(struct kinf_informer *inf, unsigned code)
+KINF_APART static void after_page(struct kinf_informer *inf, unsigned code)
 {
     struct kinf_reflector *r = &inf->reflector;
     uint32_t lasted = now_of(inf) - r->main.opened_ms;
@@ -123,7 +124,7 @@ static void after_broken(struct kinf_reflector *r)
 {
     if (is_watch(r) && same_version(&r->broken_at, &r->version))
         r->can_resume = false;
-    r->broken_at = r->version;
+    kinf_version_copy(&r->broken_at, &r->version);
     if (!r->can_resume)
         r->incomplete = true;
 }
