@@ -133,7 +133,6 @@ static bool step_informer(struct kinf_informer *inf)
     const uint32_t events = CONFIG_KINF_POLL_EVENTS;
     const uint32_t entries = CONFIG_KINF_POLL_ENTRIES;
     bool more = kinf_arena_compact(&inf->store, CONFIG_KINF_COMPACT_BYTES);
-    bool received;
 
     more |= kinf_processor_deliver(inf, events) == events;
     more |= kinf_controller_apply(inf, events, entries);
@@ -144,16 +143,17 @@ static bool step_informer(struct kinf_informer *inf)
         more |= kinf_index_build(&inf->store, entries);
         KINF_ASKED(inf->k);
     }
-    received = kinf_reflector_step(inf, events);
-    if (kinf_controller_in_flight(inf)) {
+    more |= kinf_reflector_step(inf, events);
+    if (kinf_reflector_in_flight(inf)) {
         more |= kinf_controller_apply(inf, events, entries);
         more |= kinf_processor_deliver(inf, events) == events;
     }
-    more |= fifo_len(&inf->fifo) > 0 && !kinf_controller_blocked(inf);
-    more |= kinf_reflector_ready(inf) || arena_wanted(&inf->store);
+    more |= kinf_controller_ready(inf);
+    more |= kinf_reflector_ready(inf);
+    more |= arena_wanted(&inf->store);
     kinf_processor_note_synced(inf);
     kinf_controller_mark(inf);
-    return more || received;
+    return more;
 }
 
 static uint32_t sleep_of(const struct kinf_informer *inf)
@@ -162,7 +162,7 @@ static uint32_t sleep_of(const struct kinf_informer *inf)
 }
 
 /* Steps one informer; returns how long it can sleep. */
-static uint32_t poll_informer(struct kinf_informer *inf)
+KINF_APART static uint32_t poll_informer(struct kinf_informer *inf)
 {
     bool more = false;
 

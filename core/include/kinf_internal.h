@@ -354,6 +354,10 @@ struct kinf_informer {
 };
 
 struct kinf {
+    bool reloading, stopping;
+    uint8_t polling; /* inside kinf_poll, and what else */
+#define KINF_ASKING 2 /* a function of the user's that may not ask us back */
+    volatile bool woken;
     const struct kinf_config *config;
     struct kinf_informer *informers;
     struct kinf_session *sessions;
@@ -361,10 +365,6 @@ struct kinf {
     void (*closed)(void *ctx); /* of kinf_reload */
     void *closed_ctx;
     uint32_t now_ms;
-    bool reloading, stopping;
-    uint8_t polling; /* inside kinf_poll, and what else */
-#define KINF_ASKING 2 /* a function of the user's that may not ask us back */
-    volatile bool woken;
 };
 
 /* Bytes of each array an informer carves from its memory, each rounded up to

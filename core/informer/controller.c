@@ -12,15 +12,11 @@
 
 #define NONE ((kinf_idx)KINF_NONE)
 
-bool kinf_controller_in_flight(const struct kinf_informer *inf)
+/* Where a ring has no place, a call that could be made may get it one. */
+bool kinf_controller_ready(const struct kinf_informer *inf)
 {
-    return fifo_len(&inf->fifo) > 0 || inf->processor.undelivered > 0;
-}
-
-/* Some ring has no place, and none gets one by a call that could be made. */
-bool kinf_controller_blocked(const struct kinf_informer *inf)
-{
-    return !kinf_processor_room(inf) && kinf_processor_wait(inf) > 0;
+    return fifo_len(&inf->fifo) > 0 &&
+           (kinf_processor_room(inf) || kinf_processor_wait(inf) == 0);
 }
 
 /* Changes the current record of a key and tells everybody. The old one is held

@@ -17,10 +17,7 @@ bool kinf_controller_apply(struct kinf_informer *inf, uint32_t budget,
 /* Moves the version that is known to be delivered to all. */
 void kinf_controller_mark(struct kinf_informer *inf);
 
-/* Does what is in the FIFO wait for a handler? */
-bool kinf_controller_blocked(const struct kinf_informer *inf);
-
-/* May something in flight still give room back? */
-bool kinf_controller_in_flight(const struct kinf_informer *inf);
+/* Is something in the FIFO that waits for nobody? */
+bool kinf_controller_ready(const struct kinf_informer *inf);
 
 #endif

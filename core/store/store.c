@@ -146,8 +146,8 @@ static void account(struct kinf_store *s, const struct kinf_entry *e,
 /* ---- counting references ------------------------------------------------ */
 
 /* Writes texts one behind the other and notes where. Returns their bytes. */
-static uint32_t write_identity(struct kinf_record *r, char *out,
-                               const struct kinf_span *texts)
+KINF_APART static uint32_t write_identity(struct kinf_record *r, char *out,
+                                          const struct kinf_span *texts)
 {
     uint32_t used = 0;
 

@@ -58,11 +58,6 @@ static inline bool is_stream(const struct kinf_reflector *r)
            r->main.request.type == KINF_REQUEST_STREAM;
 }
 
-static inline bool in_flight(const struct kinf_informer *inf)
-{
-    return fifo_len(&inf->fifo) > 0 || inf->processor.undelivered > 0;
-}
-
 /* ---- reflector.c ---- */
 
 /* An empty request of a type, to be filled and asked. */

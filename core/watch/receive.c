@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "list_watch.h"
 #include "parts.h"
+#include "reflector.h"
 #include "session.h"
 #include "store/arena.h"
 #include "store/store.h"
@@ -77,11 +78,17 @@ static void push(struct kinf_informer *inf, enum kinf_delta_type type,
     kinf_version_copy(&d->version, &inf->reflector.version);
 }
 
+bool kinf_reflector_in_flight(const struct kinf_informer *inf)
+{
+    return fifo_len(&inf->fifo) > 0 || inf->processor.undelivered > 0;
+}
+
 bool kinf_receive_can(struct kinf_informer *inf, bool keep)
 {
     return inf->reflector.receiving == NULL && !fifo_full(&inf->fifo) &&
            (!keep ||
-            kinf_store_reserve(&inf->store, in_flight(inf)) == KINF_OK);
+            kinf_store_reserve(&inf->store, kinf_reflector_in_flight(inf)) ==
+                KINF_OK);
 }
 
 /* Is there a place for what comes, so that it can be read? */

@@ -20,6 +20,9 @@ void kinf_reflector_init(struct kinf_informer *inf);
  * do at once. */
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events);
 
+/* Is something on its way to the handlers, which may still give room back? */
+bool kinf_reflector_in_flight(const struct kinf_informer *inf);
+
 /* Has room come for what it held back? */
 bool kinf_reflector_ready(struct kinf_informer *inf);
 

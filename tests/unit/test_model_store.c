@@ -12,6 +12,7 @@
 #include "store/delta_fifo.h"
 #include "store/store.h"
 #include "store/store_check.h"
+#include "watch/reflector.h"
 
 enum { KEYS = 20, STEPS = 1500, SEEDS = 40 };
 
@@ -84,7 +85,7 @@ static void work(void)
 
 static bool in_flight(void)
 {
-    return kinf_controller_in_flight(&w.inf);
+    return kinf_reflector_in_flight(&w.inf);
 }
 
 static void work_off(void)

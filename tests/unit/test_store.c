@@ -8,6 +8,7 @@
 #include "store/delta_fifo.h"
 #include "store/store.h"
 #include "store/store_check.h"
+#include "watch/reflector.h"
 
 static struct fake_world w;
 static kinf_idx entry, record; /* of the last object */
@@ -32,7 +33,7 @@ static void check(void)
 static int receive(const struct fake_object *o, bool by_bytes)
 {
     int answer = fake_receive(&w.inf.store, o,
-                              kinf_controller_in_flight(&w.inf), by_bytes,
+                              kinf_reflector_in_flight(&w.inf), by_bytes,
                               &entry, &record);
 
     if (answer == STORE_TAKEN)
@@ -46,7 +47,7 @@ static int receive(const struct fake_object *o, bool by_bytes)
 /* Applies all that is queued and lets the handler see it. */
 static void settle(void)
 {
-    while (kinf_controller_in_flight(&w.inf)) {
+    while (kinf_reflector_in_flight(&w.inf)) {
         kinf_controller_apply(&w.inf, 10, 10);
         kinf_processor_deliver(&w.inf, 10);
         while (kinf_arena_compact(&w.inf.store, 10000))
