@@ -60,8 +60,8 @@ unsigned kinf_hex_digit(char c);
  * on anything else and beyond 32 bits. */
 bool kinf_read_number(const char *text, unsigned base, uint32_t *out);
 
-/* Which of the words a text is, from 1 on; one more than there are: none. Before
- * each stands its length, and NUL after the last: "\4name\3uid". */
+/* Which of the words a text is, from 1 on; one more than there are: none.
+ * Before each stands its length, and NUL after the last: "\4name\3uid". */
 unsigned kinf_find_word(struct kinf_span text, const char *words);
 
 #endif
