@@ -65,7 +65,8 @@ def main():
     files = {name: sum(row[k] for k in budget.RAM)
              for name, row in parts.items()}
     ram = sum(wholes.get(k, 0) for k in budget.RAM)
-    stack = wholes.get("stack", 0)
+    files["stack"] = stack = wholes.get("stack", 0)
+    files["padding"] = ram - sum(files.values())
     pools["stack"] = {"count": 1, "unit": stack, "bytes": stack,
                       "reason": "the bound of the call graph, and more"}
     rest = ram - sum(row["bytes"] for row in pools.values())

@@ -82,6 +82,7 @@ class Reports(unittest.TestCase):
                              sum(report["ram_files"].values()))
             self.assertEqual(report["ram"], sum(
                 row["bytes"] for row in report["ram_pools"].values()))
+            self.assertLess(report["ram_files"]["padding"], 128)
             self.assertLess(report["ram_pools"]["rest"]["bytes"], 2048)
             for name, row in report["ram_pools"].items():
                 self.assertEqual(row["bytes"], row["count"] * row["unit"])

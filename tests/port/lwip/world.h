@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* world.h - lwIP for the host with NO_SYS, in simulated time: the line to a
- * peer that has a TCP of its own inside the test, a network chip in which frames
- * wait until lwIP's pool has room, and the clocks of both. */
+ * peer that has a TCP of its own inside the test, a network chip in which
+ * frames wait until lwIP's pool has room, and the clocks of both. */
 #ifndef PORT_LWIP_WORLD_H
 #define PORT_LWIP_WORLD_H
 
