@@ -592,8 +592,8 @@ static void tell_status(const struct box *b, const struct kinf_status *s)
 }
 
 /* A verification, or the list of one that polls because it may not watch, may
- * be under way; and where single requests have no session of their own, each
- * waits for a watch's end. */
+ * be under way; and where single requests have no session of their own, they
+ * wait for a watch's end, which is 10.5 minutes away at most. */
 static bool is_busy(const struct box *b)
 {
     struct kinf_status s;
@@ -617,7 +617,7 @@ void check_calm(struct box *b)
 {
     const struct resource *r = &etcd.resources[b->view.res];
     struct sum sum = sum_up(b);
-    uint64_t until = sim.now + 100 * MINUTE;
+    uint64_t until = sim.now + 11 * MINUTE;
     struct kinf_status status;
     uint32_t in_use;
     /* With a place to spare: a full cache cannot see that what it had no
