@@ -628,7 +628,11 @@ struct kinf_pool_status {
     uint32_t used, high, size;
 };
 
-/* Everything one needs to know. Spans are good until the next kinf_poll. */
+/* Everything one needs to know. Spans are good until the next kinf_poll. The
+ * cache is not complete while keys found no entry, and from an item, an event
+ * or a list that could not be read to the next whole list; that is asked for
+ * once in CONFIG_KINF_REPAIR_MS, or in ten of them when the last one had an
+ * item without a name. */
 struct kinf_status {
     enum kinf_informer_phase phase;
     int last_error; /* kept until the next whole event, bookmark or list */

@@ -8,14 +8,15 @@
  *   informer NAME SESSION GROUP VERSION PLURAL KIND NAMESPACE SELECTOR FLAGS
  *   handler NAME INFORMER every|latest RESYNC_MS FILTER
  *   start | remove HANDLER | pause HANDLER | resume HANDLER | stop INFORMER
- *   get INFORMER KEY | typed INFORMER KEY
+ *   leave HANDLER (removes itself from inside its next update)
+ *   get INFORMER KEY | typed INFORMER KEY | index INFORMER | for INFORMER
  *   list INFORMER NAMESPACE SELECTOR INDEX VALUE | values INFORMER INDEX
  *   status INFORMER | synced
  *
- * "-" is nothing. SESSION is a number; informers of one number take turns on
- * one connection. FLAGS, with commas: metadata, keep, paged, index, verify,
- * small.
- * FILTER is a label selector. */
+ * "-" is nothing, "~" a space. SESSION is a number; informers of one number take
+ * turns on one connection. FLAGS, with commas: metadata, keep, paged, index,
+ * verify, small (few keys), tight (few bytes; single requests have a connection
+ * of their own). FILTER is a label selector. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -47,7 +48,7 @@ struct informer {
 struct handler {
     char name[32], filter[64];
     struct kinf_listener listener;
-    bool paused;
+    bool paused, leaves;
 };
 
 static struct kinf k;
@@ -113,10 +114,12 @@ static bool same(struct kinf_span a, struct kinf_span b)
 static int on_update(void *ctx, const struct kinf_object *was,
                      const struct kinf_object *o)
 {
-    const struct handler *h = ctx;
+    struct handler *h = ctx;
 
     if (h->paused)
         return KINF_ERR_AGAIN;
+    if (h->leaves)
+        kinf_listener_remove(&h->listener);
     say(h,
         was != NULL && same(was->resource_version, o->resource_version)
             ? "sync"
@@ -226,6 +229,10 @@ static void make_informer(char *word[])
     snprintf(i->name, sizeof(i->name), "%s", word[1]);
     if (strstr(flags, "small") != NULL)
         i->config.sizes.objects = 3;
+    if (strstr(flags, "tight") != NULL) {
+        i->config.sizes.arena_bytes = 2 * (65536 + 64);
+        i->config.single = &connections[SESSIONS - 1].session;
+    }
     i->config.memory_size = kinf_informer_bytes(&i->config.sizes);
     i->config.memory = calloc(1, i->config.memory_size);
     if (i->config.memory == NULL)
@@ -281,6 +288,28 @@ static void get(char *word[])
         printf("got %s\n", kinf_strerror(err));
     else
         printf("got %.*s\n", (int)o.json.len, o.json.ptr);
+}
+
+static void add_index(char *word[])
+{
+    int err = kinf_informer_index(&informer_named(word[1])->inf, "app",
+                                  app_index);
+
+    if (err != KINF_OK)
+        fail("to add an index:", kinf_strerror(err));
+}
+
+/* Is it found by what it is for? */
+static void find_for(char *word[])
+{
+    const struct informer *i = informer_named(word[1]);
+    const struct kinf_informer_config *c = &i->config;
+
+    printf("for %s\n",
+           kinf_informer_for(&k, &c->resource, c->namespace_,
+                             c->label_selector) == &i->inf
+               ? "found"
+               : "not found");
 }
 
 static void typed(char *word[])
@@ -352,14 +381,14 @@ static void status(char *word[])
     kinf_informer_status(&i->inf, &s);
     printf("status {\"phase\": %d, \"synced\": %d, \"complete\": %d, "
            "\"degraded\": %d, \"truncated\": %u, \"stale\": %u, "
-           "\"lists\": %u, \"relists\": %u, \"watches\": %u, "
+           "\"stuck\": %d, \"lists\": %u, \"relists\": %u, \"watches\": %u, "
            "\"probes\": %u, \"unchanged\": %u, \"requests\": %u, "
            "\"error\": %d, \"http\": %d, \"version\": \"%.*s\", "
-           "\"arena\": %u, \"mended\": %u}\n",
+           "\"arena\": %u, \"mended\": %u, \"fetches\": %u}\n",
            (int)s.phase, s.synced, s.complete, s.degraded, s.truncated,
-           s.stale_ms, s.lists, s.relists, s.watches, s.probes, s.unchanged,
+           s.stale_ms, s.handler_stuck, s.lists, s.relists, s.watches, s.probes, s.unchanged,
            s.requests, s.last_error, s.http_status, (int)s.version_stored.len,
-           s.version_stored.ptr, s.arena.used, s.mended);
+           s.version_stored.ptr, s.arena.used, s.mended, s.fetches);
 }
 
 static void synced(char *word[])
@@ -391,6 +420,8 @@ static void obey(char *word[])
                   { "handler", make_handler },
                   { "get", get },
                   { "typed", typed },
+                  { "index", add_index },
+                  { "for", find_for },
                   { "list", list },
                   { "values", values },
                   { "status", status },
@@ -408,6 +439,8 @@ static void obey(char *word[])
         kinf_informer_stop(&informer_named(word[1])->inf);
     else if (strcmp(word[0], "remove") == 0)
         kinf_listener_remove(&handler_named(word[1])->listener);
+    else if (strcmp(word[0], "leave") == 0)
+        handler_named(word[1])->leaves = true;
     else if (strcmp(word[0], "pause") == 0)
         handler_named(word[1])->paused = true;
     else if (strcmp(word[0], "resume") == 0)
@@ -429,6 +462,8 @@ static void obey_line(const char *text)
         word[i] = strtok_r(rest, " ", &rest);
         if (word[i] == NULL)
             word[i] = none;
+        for (char *c = word[i]; *c != '\0'; c++)
+            *c = *c == '~' ? ' ' : *c;
     }
     obey(word);
     printf("done %s\n", word[0]);
