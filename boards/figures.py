@@ -19,6 +19,7 @@ import sys
 EXACT = ("flash", "flash_ecdsa", "ram", "app", "core_text", "stack_bound")
 WITHIN = ("longest_poll", "longest_poll_rsa", "ticket_reconnect", "event",
           "handshake", "handshake_rsa", "handshake_ticket", "received_byte",
+          "stranger", "stranger_poll", "stranger_rsa", "stranger_poll_rsa",
           "stack_measured")
 AT_LEAST = ("app",)
 SHARE = 0.02

@@ -5,8 +5,8 @@
   measure.py BOARD [BOARD ...]
 
 node.elf, with the board's own sizes, lists, watches, reconnects by ticket and
-passes over a large object, with an ECDSA server and with an RSA one; chance is
-seeded. The clock of the emulated processor is the counter. Tables on screen;
+passes over a large object, with an ECDSA server and with an RSA one; a stranger
+(stranger.py) makes it work in vain. Chance is seeded. The clock of the emulated processor is the counter. Tables on screen;
 each board's $O/report/BOARD.json gets the keys.
 
 longest_poll is the longest of these and of every scenario of test_boards.py,
@@ -24,6 +24,7 @@ for folder in ("tests/apiserver", "tests/boards", "boards"):
 import apiserver  # noqa: E402
 import board  # noqa: E402
 import budget  # noqa: E402
+import stranger  # noqa: E402
 
 RECONNECTS = 3
 BIG = 100000 # bytes of each of two values: a client's argument holds no more
@@ -70,6 +71,16 @@ def course(server, one):
     large = one.account()
     one.end()
     return common, large
+
+
+def refusal(facts, kind):
+    """What a stranger with the longest chain costs, and its longest poll."""
+    with stranger.Stranger(kind) as server, board.Board(
+            facts, server.port, server.anchor, "", elf="{}/node.elf",
+            asked={"seed": 1}) as one:
+        one.wait("^error (14|19) ")
+        told = one.account()
+        return told.work["polls"] + told.work["network"], told.longest()
 
 
 def event(facts):
@@ -123,7 +134,12 @@ def keys_of(facts, ecdsa, rsa):
             name.removeprefix("longest-"): max(n, large.work[name])
             for name, n in common.work.items() if name.startswith("longest-")}
     large = ecdsa[1]
+    strangers = {key: refusal(facts, key) for key in ("ecdsa", "rsa")}
     return {
+        **{"stranger" + suffix: strangers[key][0] for key, suffix in
+           (("ecdsa", ""), ("rsa", "_rsa"))},
+        **{"stranger_poll" + suffix: strangers[key][1] for key, suffix in
+           (("ecdsa", ""), ("rsa", "_rsa"))},
         "longest_poll": longest(scenarios, "ecdsa", phases["ecdsa"]),
         "longest_poll_rsa": longest(scenarios, "rsa", phases["rsa"]),
         "longest_polls": phases["ecdsa"], "longest_polls_rsa": phases["rsa"],
@@ -157,6 +173,10 @@ def main():
                         for k in ("ecdsa", "rsa")))
         print(f"{'handshake':44}{keys['handshake']:14,}"
               f"{keys['handshake_rsa']:14,}")
+        print(f"{'a stranger, longest chain, refused':44}"
+              f"{keys['stranger']:14,}{keys['stranger_rsa']:14,}")
+        print(f"{'its longest kinf_poll':44}{keys['stranger_poll']:14,}"
+              f"{keys['stranger_poll_rsa']:14,}")
         for what, key in (("handshake by ticket", "handshake_ticket"),
                           ("ticket reconnect, to the first event",
                            "ticket_reconnect"),

@@ -602,6 +602,28 @@ class Limits(OnBoards):
                              one.told(mark))
         self.end()
 
+    def test_a_latest_handler_that_is_stuck(self):
+        """All others go on; when it can, it gets the newest state of each."""
+        self.fill(1)
+        self.start(asked={"mode": 2})
+        for one in self.boards:
+            one.wait("^LATEST .*/cm-00000")
+            one.ask("l")
+            one.account()
+            mark = one.mark()
+            for i in range(8):
+                self.kload(one, "put" if i == 0 else "patch", "new", f"a={i}")
+            board.until(lambda: len([1 for kind, _ in one.told(mark)
+                                     if kind != "LATEST"]) == 8)
+            self.assertNotIn(("LATEST", "new"), one.told(mark))
+            newest = one.since(mark)[-1].split()[-1]
+            one.ask("r")
+            self.assertEqual(newest, one.wait("^LATEST .*/new",
+                                              mark).split()[-1])
+            self.assertEqual(1, one.told(mark).count(("LATEST", "new")))
+        self.change(after="release")
+        self.end()
+
     def is_full(self, one):
         pools = one.account().pools
         return all(pools[name][0] == pools[name][2]

@@ -56,6 +56,14 @@ class Figures(unittest.TestCase):
                                     report["stack_bound"])
 
 
+    def test_a_stranger_cannot_make_a_poll_longer_than_promised(self):
+        for facts in board.BOARDS:
+            report = report_of(facts)
+            self.assertLess(report["stranger_poll"], board.LONGEST_POLL)
+            self.assertLess(report["stranger_poll_rsa"],
+                            report["longest_poll_rsa"])
+
+
 class Reports(unittest.TestCase):
     """Each command adds its keys to the board's one report."""
 
@@ -66,7 +74,8 @@ class Reports(unittest.TestCase):
             "steps": ("longest_poll", "longest_poll_rsa", "longest_polls",
                       "longest_polls_rsa", "handshake", "handshake_rsa",
                       "handshake_ticket", "ticket_reconnect", "event",
-                      "received_byte")}
+                      "received_byte", "stranger", "stranger_rsa",
+                      "stranger_poll", "stranger_poll_rsa")}
 
     def test_no_key_is_missing(self):
         for facts in board.BOARDS:

@@ -6,7 +6,7 @@
  *   m  pools and work     z  work from here on     q  stop, tell, end
  *   h  hold the TLS arena p  hold lwIP's pool      n  handlers say "not now"
  *   r  release all        t  the next token        a  the next authority
- *   o  overflow the stack */
+ *   o  overflow the stack l  the latest one does */
 #include "board.h"
 #include "credentials.h"
 #include "lwip/pbuf.h"
@@ -32,12 +32,12 @@ static struct kinf kinf;
 static struct kinf_session session;
 static struct kinf_informer informers[NODE_INFORMERS];
 static struct kinf_informer_config configs[NODE_INFORMERS];
-static struct kinf_listener listeners[NODE_INFORMERS];
+static struct kinf_listener listeners[NODE_INFORMERS], latest;
 static unsigned informer_count = 1;
 static _Alignas(8) unsigned char memory[KINF_INFORMER_BYTES_DEFAULT];
 static char io[CONFIG_KINF_IO_BYTES];
 static uint32_t calls; /* of handlers */
-static bool not_now;
+static bool not_now, latest_not_now;
 static void **held;          /* a chain of pieces of the arena */
 static struct pbuf *pieces;  /* a chain of lwIP's */
 
@@ -123,6 +123,24 @@ static int on_truncated(void *ctx, const struct kinf_object *was,
     return show("TRUNCATED ", identity);
 }
 
+/* Of the handler in "latest" mode: the newest state alone. */
+static int on_newest(void *ctx, const struct kinf_object *object, bool flag)
+{
+    (void)ctx;
+    (void)flag;
+    if (latest_not_now)
+        return KINF_ERR_AGAIN;
+    print_change("LATEST    ", object);
+    return KINF_OK;
+}
+
+static int on_newer(void *ctx, const struct kinf_object *was,
+                    const struct kinf_object *object)
+{
+    (void)was;
+    return on_newest(ctx, object, false);
+}
+
 /* ---- what is asked ------------------------------------------------------ */
 
 static void hold_arena(void)
@@ -157,7 +175,9 @@ static void release(void)
     if (pieces != NULL)
         pbuf_free(pieces);
     pieces = NULL;
-    not_now = false;
+    not_now = latest_not_now = false;
+    if (options.mode == MODE_LATEST)
+        kinf_listener_resume(&latest);
     for (unsigned i = 0; i < informer_count; i++)
         kinf_listener_resume(&listeners[i]);
 }
@@ -210,6 +230,9 @@ static void obey(char command)
     case 'n':
         not_now = true;
         break;
+    case 'l':
+        latest_not_now = true;
+        break;
     case 'r':
         release();
         break;
@@ -259,6 +282,17 @@ static void start_informer(unsigned i)
                             KINF_EVERY, 0);
 }
 
+static void start_latest(void)
+{
+    static const struct kinf_event_handler handler = {
+        .on_add = on_newest, .on_update = on_newer, .on_delete = on_newest,
+        .on_truncated = on_newer
+    };
+
+    (void)kinf_listener_add(&informers[0], &latest, &handler, NULL,
+                            KINF_LATEST, 0);
+}
+
 static void start_informers(void)
 {
     static struct kinf_config config = {
@@ -274,6 +308,8 @@ static void start_informers(void)
                       sizeof(io));
     for (unsigned i = 0; i < informer_count; i++)
         start_informer(i);
+    if (CONFIG_KINF_LATEST > 0 && options.mode == MODE_LATEST)
+        start_latest();
     kinf_start(&kinf);
     work_of(&kinf, &informers[0], &tls, &calls);
 }

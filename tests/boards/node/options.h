@@ -8,7 +8,8 @@
 
 enum mode {
     MODE_NODE,
-    MODE_TWO /* two informers by turns on one connection */
+    MODE_TWO,   /* two informers by turns on one connection */
+    MODE_LATEST /* a second handler, in "latest" mode */
 };
 
 enum { WALL_TRUE, WALL_UNKNOWN /* anything else: this time for ever */ };

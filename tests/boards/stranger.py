@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stranger.py - a server that makes a board work for nothing: it shows the
+longest chain that is looked at, every signature of it good, and only the last
+one not by the board's authority, which has the same name and another key."""
+
+import os
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+
+KEYS = {"ecdsa": ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        "rsa": ("rsa:4096",)} # larger ones are refused unread
+LENGTH = 3 # intermediates: MBEDTLS_X509_MAX_INTERMEDIATE_CA
+
+
+class Stranger:
+    """Listens until it is closed; anchor is what the board is to trust."""
+
+    def __init__(self, kind):
+        with tempfile.TemporaryDirectory() as folder:
+            self.folder, self.key = folder, KEYS[kind]
+            self.new_key("root")
+            self.new_key("other")
+            self.anchor = self.root("other", "DER")
+            self.root("root", "PEM")
+            chain = b""
+            above = "root"
+            for name in [f"middle{n}" for n in range(LENGTH)] + ["leaf"]:
+                chain = self.signed(name, above) + chain
+                above = name
+            with open(self.path("chain"), "wb") as f:
+                f.write(chain)
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.maximum_version = ssl.TLSVersion.TLSv1_2
+            self.context.load_cert_chain(self.path("chain"),
+                                         self.path("root.key"))
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def openssl(self, *words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+    def new_key(self, name):
+        self.openssl("req", "-new", "-newkey", *self.key, "-nodes", "-subj",
+                     "/CN=x", "-keyout", self.path(name + ".key"), "-out",
+                     self.path("unused"))
+
+    def root(self, name, form):
+        self.openssl("req", "-x509", "-key", self.path(name + ".key"),
+                     "-subj", "/CN=root", "-outform", form, "-out",
+                     self.path(name + ".crt"))
+        with open(self.path(name + ".crt"), "rb") as f:
+            return f.read()
+
+    def signed(self, name, above):
+        """All have one key: making it is what takes time."""
+        with open(self.path("ext"), "w", encoding="ascii") as f:
+            f.write("subjectAltName=IP:127.0.0.1\n" if name == "leaf" else
+                    "basicConstraints=critical,CA:true\n")
+        self.openssl("req", "-new", "-key", self.path("root.key"), "-subj",
+                     "/CN=" + name, "-out", self.path("csr"))
+        self.openssl("x509", "-req", "-in", self.path("csr"), "-CA",
+                     self.path(above + ".crt"), "-CAkey",
+                     self.path("root.key"), "-CAcreateserial", "-extfile",
+                     self.path("ext"), "-out", self.path(name + ".crt"))
+        with open(self.path(name + ".crt"), "rb") as f:
+            return f.read()
+
+    def serve(self):
+        while True:
+            try:
+                plain, _ = self.listener.accept()
+            except OSError:
+                return
+            plain.settimeout(30)
+            try:
+                self.context.wrap_socket(plain, server_side=True).close()
+            except OSError:
+                plain.close()
