@@ -21,6 +21,8 @@ const uint8_t KINF_ABI = 1;
 
 const char *kinf_strerror(int err)
 {
+    if (!CONFIG_KINF_ERROR_TEXTS)
+        return "";
     switch (err) {
     case KINF_OK:
         return "well";

@@ -46,7 +46,8 @@ void print_error(void *ctx, int err, int status, struct kinf_span message,
     (void)object;
     print("error ");
     print_number((uint32_t)-err);
-    print(" ");
+    if (CONFIG_KINF_ERROR_TEXTS)
+        print(" ");
     print(kinf_strerror(err));
     print(", HTTP ");
     print_number((uint32_t)status);

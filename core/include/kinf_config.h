@@ -199,6 +199,9 @@
 #ifndef CONFIG_KINF_SOURCE
 #define CONFIG_KINF_SOURCE 1 /* a source of the user's own */
 #endif
+#ifndef CONFIG_KINF_ERROR_TEXTS
+#define CONFIG_KINF_ERROR_TEXTS 1 /* kinf_strerror has words */
+#endif
 
 /* ---- other -------------------------------------------------------------- */
 

@@ -127,7 +127,8 @@ enum kinf_err {
     KINF_ERR_COUNT = 52 /* one more than the largest magnitude */
 };
 
-/* Returns the text of a code: static, never NULL. */
+/* Returns the text of a code: static, never NULL; "" if the texts were left
+ * out. */
 const char *kinf_strerror(int err);
 
 /* ---- what the platform supplies ----------------------------------------- */
