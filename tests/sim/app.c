@@ -180,11 +180,15 @@ static bool has_left(const struct app *a, uint32_t object, uint32_t seq)
     return false;
 }
 
-/* A server that ignores what a streaming list is tells the past again. */
-static bool hears_again(const struct app *a)
+/* Can it be told again of a version, after the state with seq? */
+static bool hears_again(const struct app *a, uint32_t seq, uint64_t rev)
 {
-    return server.has_ignored &&
-           a->box->config.streaming == KINF_STREAM_AUTO;
+    const struct box *b = a->box;
+
+    for (size_t i = 0; i < b->retold.count; i++)
+        if (b->retold.at[i].seq >= seq && b->retold.at[i].version < rev)
+            return true;
+    return false;
 }
 
 static void check_was(struct app *a, const struct shown *s,
@@ -211,24 +215,22 @@ static void check_delete(struct app *a, const struct shown *s,
              WHO ": a delete with an object in latest mode", WHO_ARGS);
     else
         check_was(a, s, was);
-    MUST(hears_again(a) || has_left(a, s->object - 1, s->seq),
+    MUST(hears_again(a, s->seq, NEVER) || has_left(a, s->object - 1, s->seq),
          WHO ": a delete of " KEY " that the server did not make", WHO_ARGS,
          KEY_ARGS(was));
 }
 
-/* The state it is shown. What came without a version is told again when the
- * watch is resumed from the version before it. */
+/* The state it is shown: newer than the last, or told again. What came without
+ * a version is when the watch is resumed from the version before it. */
 static uint32_t next_state(const struct app *a, const struct shown *s,
                            const struct kinf_object *now, bool known)
 {
     const struct box *b = a->box;
-    uint32_t state = state_of(b, now, hears_again(a) ? 0
-                                      : known        ? s->seq
-                                                     : s->seq + 1);
+    uint32_t state = state_of(b, now, known ? s->seq : s->seq + 1);
+    bool again = now->resource_version.len == 0 ||
+                 hears_again(a, s->seq, number_of(now->resource_version));
 
-    if (now->resource_version.len == 0 && !view_holds(&b->view, state))
-        state = state_of(b, now, 0);
-    return state;
+    return again && !view_holds(&b->view, state) ? state_of(b, now, 0) : state;
 }
 
 /* Returns the state shown. */

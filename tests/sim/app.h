@@ -48,6 +48,13 @@ struct app {
 
 #define BOX_APPS 8
 
+/* A server that ignores what a streaming list is tells the past again: from a
+ * version on, to those who know what was until seq. */
+struct retold {
+    uint64_t version;
+    uint32_t seq;
+};
+
 /* An informer of the world. */
 struct box {
     uint32_t number;
@@ -73,6 +80,7 @@ struct box {
     uint32_t errors;
     bool nameless; /* some item had no name since it was complete */
     bool torn;     /* a list broke, and none has come whole since */
+    ARRAY(struct retold) retold;
     bool has_index;
     /* a listing that goes on over many polls */
     bool listing, lists_slowly;

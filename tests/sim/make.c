@@ -346,6 +346,7 @@ void box_start(struct box *b)
     b->running = true;
     b->waits[0].until = b->waits[1].until = 0;
     b->stopping = b->has_index = b->listing = b->torn = false;
+    b->retold.count = 0;
     box_add_apps(b);
     if (one_in(2))
         index_add(b);

@@ -71,7 +71,6 @@ struct server {
     int64_t wall_skew_s;
     /* counters */
     uint64_t requests;
-    bool has_ignored; /* that a streaming list was asked for */
     ARRAY(struct conn *) conns;
 };
 extern struct server server;
@@ -89,6 +88,8 @@ struct asked {
 void world_asked(const struct asked *asked);
 /* An answer of Retry-After is written. */
 void world_told_to_wait(const struct asked *asked, uint32_t seconds);
+/* A streaming list is answered by a watch from the version it names. */
+void world_ignored(const struct asked *asked);
 /* A whole list (its last page, its last initial event) was written. */
 void world_listed(const struct asked *asked, uint64_t rev);
 

@@ -302,7 +302,11 @@ void watch_begin(struct conn *c)
     } else if (q->version < window_from(c)) {
         watch_expired(c);
     } else {
-        server.has_ignored |= q->initial_events;
+        if (q->initial_events) {
+            struct asked asked = conn_asked(c);
+
+            world_ignored(&asked);
+        }
         TELL("server: watch from %llu for %u s",
              (unsigned long long)q->version, q->timeout_seconds);
         watch_on(c, q->version);

@@ -150,6 +150,16 @@ void world_told_to_wait(const struct asked *a, uint32_t seconds)
     world.links[a->link].lost = false;
 }
 
+void world_ignored(const struct asked *a)
+{
+    for (uint32_t i = 0; i < world.box_count; i++) {
+        struct box *b = &world.boxes[i];
+
+        if ((b->sessions >> a->link & 1u) != 0 && same_view(b, a))
+            *array_push(&b->retold) = (struct retold){ a->version, etcd.seq };
+    }
+}
+
 void world_listed(const struct asked *a, uint64_t rev)
 {
     for (uint32_t i = 0; i < world.box_count; i++) {
