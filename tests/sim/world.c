@@ -70,45 +70,40 @@ static bool same_view(const struct box *b, const struct asked *a)
                        b->view.field_selector == a->view.field_selector));
 }
 
-static struct box *box_of(const struct asked *a)
+/* Is this a request beside list and watch? */
+static bool is_single(const struct box *b, const struct asked *a)
 {
-    struct box *found = NULL;
-
-    for (uint32_t i = 0; i < world.box_count; i++) {
-        struct box *b = &world.boxes[i];
-
-        if ((b->sessions >> a->link & 1u) != 0 && same_view(b, a) &&
-            (found == NULL || b->requests < found->requests))
-            found = b;
-    }
-    MUST(found != NULL, "a request that no informer should make");
-    return found;
+    return world.sessions[a->link].owner == &b->inf.single.lease;
 }
 
-/* What a request of this kind waits for; NULL where one cannot tell whose it
- * is: a list of a single item looks like a probe. */
-static struct wait *wait_of(struct box *b, const struct asked *a)
+/* Whose request is it? Until it is answered the session is his. */
+static struct box *box_of(const struct asked *a)
 {
-    bool alike = b->view.metadata_only && b->config.limit == 1;
+    const struct kinf_lease *owner = world.sessions[a->link].owner;
+    struct box *b = world.boxes;
 
-    if (world.turns || (a->probe && alike))
-        return NULL;
-    return &b->waits[a->get || a->probe];
+    while (b < world.boxes + world.box_count &&
+           (!b->running ||
+            (owner != &b->inf.main.lease && owner != &b->inf.single.lease)))
+        b++;
+    MUST(b < world.boxes + world.box_count && same_view(b, a),
+         "a request that no informer should make");
+    MUST(is_single(b, a) ? a->get || a->probe : !a->get,
+         "informer %u: a request of the wrong kind", b->number);
+    return b;
 }
 
 /* A request that the server has asked not to see yet, or one that does not go
- * on where the answer before it ended. */
+ * on where the answer before it ended. By turns that may be another's. */
 static void check_manners(struct box *b, const struct asked *a)
 {
-    struct wait *w = wait_of(b, a);
+    struct wait *w = &b->waits[is_single(b, a)];
 
-    if (w == NULL)
-        return;
     MUST(sim.now >= w->until || world.links[w->link].lost,
          "informer %u: comes back %llu ms too early", b->number,
          (unsigned long long)(w->until - sim.now));
     w->until = 0;
-    MUST(!a->watch || a->stream || a->version >= a->told,
+    MUST(world.turns || !a->watch || a->stream || a->version >= a->told,
          "informer %u: watches from %llu, and was told of %llu", b->number,
          (unsigned long long)a->version, (unsigned long long)a->told);
 }
@@ -132,17 +127,20 @@ void world_asked(const struct asked *a)
         return;
     }
     b->requests++;
-    if (!a->probe && (a->stream || a->first_page))
+    if (!is_single(b, a) && (a->stream || a->first_page))
         b->lists++;
 }
 
 void world_told_to_wait(const struct asked *a, uint32_t seconds)
 {
     uint64_t ms = (uint64_t)seconds * SECOND;
-    struct wait *w = world.box_count > 0 ? wait_of(box_of(a), a) : NULL;
+    struct wait *w;
+    struct box *b;
 
-    if (w == NULL)
+    if (world.box_count == 0)
         return;
+    b = box_of(a);
+    w = &b->waits[is_single(b, a)];
     if (ms > CONFIG_KINF_RETRY_AFTER_CAP_MS)
         ms = CONFIG_KINF_RETRY_AFTER_CAP_MS;
     w->until = sim.now + ms;
@@ -152,27 +150,22 @@ void world_told_to_wait(const struct asked *a, uint32_t seconds)
 
 void world_ignored(const struct asked *a)
 {
-    for (uint32_t i = 0; i < world.box_count; i++) {
-        struct box *b = &world.boxes[i];
-
-        if ((b->sessions >> a->link & 1u) != 0 && same_view(b, a))
-            *array_push(&b->retold) = (struct retold){ a->version, etcd.seq };
-    }
+    if (world.box_count > 0)
+        *array_push(&box_of(a)->retold) =
+            (struct retold){ a->version, etcd.seq };
 }
 
 void world_listed(const struct asked *a, uint64_t rev)
 {
-    for (uint32_t i = 0; i < world.box_count; i++) {
-        struct box *b = &world.boxes[i];
+    struct box *b = world.box_count > 0 ? box_of(a) : NULL;
 
-        if ((b->sessions >> a->link & 1u) == 0 || !same_view(b, a))
-            continue;
-        b->whole_lists++; /* one of a single item may be a probe */
-        b->listed_rev = a->probe ? b->listed_rev : rev;
-        b->listed_by = a->link;
-        world.links[a->link].lost = false;
-        b->listed_restores = etcd.restores;
-    }
+    if (b == NULL || is_single(b, a))
+        return;
+    b->whole_lists++;
+    b->listed_rev = rev;
+    b->listed_by = a->link;
+    world.links[a->link].lost = false;
+    b->listed_restores = etcd.restores;
 }
 
 /* ---- the loop ----------------------------------------------------------- */
