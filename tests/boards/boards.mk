@@ -6,7 +6,7 @@
 # deadlines and counting pools.
 
 BOARDS_TESTED := mps2-an386 lm3s6965evb
-DEPS_TEST     += board lwip
+DEPS_TEST     += board lwip debug
 
 NODE  := $(wildcard tests/boards/node/*.c)
 EVENT := tests/boards/event/event.c
@@ -60,7 +60,9 @@ steps: deps-run
 	$(MAKE_AGAIN) FW_NAME=node FW_APP='$(NODE)' $(O)/$(BOARD)/node.elf
 	$(MAKE_AGAIN) FW_NAME=event FW_APP='$(EVENT)' $(O)/$(BOARD)/event.elf
 	@echo '  STEPS   $(BOARD): every scenario'
-	@O=$(O) BOARDS=$(BOARD) $(PYTHON) tests/boards/test_boards.py
+	@for suite in boards limits refusing; do \
+	    O=$(O) BOARDS=$(BOARD) $(PYTHON) tests/boards/test_$$suite.py || \
+	        exit 1; done
 	$(measure)
 stack: stack_bound steps
 

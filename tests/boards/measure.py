@@ -9,8 +9,8 @@ passes over a large object, with an ECDSA server and with an RSA one; a stranger
 (stranger.py) makes it work in vain. Chance is seeded. The clock of the emulated processor is the counter. Tables on screen;
 each board's $O/report/BOARD.json gets the keys.
 
-longest_poll is the longest of these and of every scenario of test_boards.py,
-as far as that was run with the same firmware; make steps does."""
+longest_poll is the longest of these and of every scenario (scenario.py), as far
+as those were run with the same firmware; make steps does."""
 
 import hashlib
 import json
@@ -105,25 +105,36 @@ def report(facts):
 
 
 def write_shown(facts, scenarios):
-    """The longest kinf_poll of each scenario, by the key of the server."""
+    """The longest kinf_poll of each scenario, by the key of the server; those
+    of other suites on the same firmware stay."""
+    whole = read(facts)
+    shown = read_shown(facts)
+    for key, of in scenarios.items():
+        shown[key] = {**shown.get(key, {}), **of}
     budget.write(report(facts), {
-        "scenarios": {"of": firmware(facts), **scenarios},
-        **{name: max(scenarios[key].values()) for key, name in
-           (("ecdsa", "longest_poll"), ("rsa", "longest_poll_rsa"))
-           if scenarios.get(key)}})
+        "scenarios": {"of": firmware(facts), **shown},
+        **{name: longest(shown, key, whole.get(phases, {})) for
+           key, name, phases in
+           (("ecdsa", "longest_poll", "longest_polls"),
+            ("rsa", "longest_poll_rsa", "longest_polls_rsa"))
+           if shown.get(key)}})
 
 
-def read_shown(facts):
+def read(facts):
     try:
         with open(report(facts), encoding="utf-8") as f:
-            scenarios = json.load(f)["scenarios"]
-        return scenarios if scenarios.pop("of") == firmware(facts) else {}
-    except (OSError, KeyError):
+            return json.load(f)
+    except OSError:
         return {}
 
 
+def read_shown(facts):
+    shown = read(facts).get("scenarios", {"of": ""})
+    return shown if shown.pop("of") == firmware(facts) else {}
+
+
 def longest(scenarios, key, phases):
-    return max(*phases.values(), *scenarios.get(key, {}).values())
+    return max([*phases.values(), *scenarios.get(key, {}).values()])
 
 
 def keys_of(facts, ecdsa, rsa):

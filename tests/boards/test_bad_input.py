@@ -6,7 +6,7 @@ mistake is told by its own error, nothing of it stays, and the board heals.
 
 Tables are those of the gateway program's tests (tests/e2e), and each board gets
 their rows one after the other, in one life. Who the server is, a clock that is
-none, cuts and full pools are in test_boards.py."""
+none, cuts and full pools are in the suites of scenario.py."""
 
 import importlib.util
 import re

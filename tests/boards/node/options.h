@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* options.h - what a test asks of the node: a page of flash beside the
- * credentials', written into the image by test_boards.py. */
+ * credentials', written into the image by board.py. */
 #ifndef KINF_TEST_OPTIONS_H
 #define KINF_TEST_OPTIONS_H
 
