@@ -6,8 +6,9 @@
 
 node.elf, with the board's own sizes, lists, watches, reconnects by ticket and
 passes over a large object, with an ECDSA server and with an RSA one; a stranger
-(stranger.py) makes it work in vain. Chance is seeded. The clock of the emulated processor is the counter. Tables on screen;
-each board's $O/report/BOARD.json gets the keys.
+(stranger.py) makes it work in vain. Chance is seeded. The clock of the emulated
+processor is the counter. Tables on screen; each board's
+$O/report/BOARD.json gets the keys.
 
 longest_poll is the longest of these and of every scenario (scenario.py), as far
 as those were run with the same firmware; make steps does."""
