@@ -480,9 +480,10 @@ bool kinf_reflector_ready(struct kinf_informer *inf)
 
     if (r->main.state == MARK)
         return !fifo_full(&inf->fifo);
-    if (r->main.state == WAIT)
-        return kinf_reflector_left(inf, r->at_ms[AT_MAIN]) == 0 && may_ask(inf);
-    return (r->main.begun || r->aside.begun) && has_room(inf);
+    if (r->main.begun || r->aside.begun)
+        return has_room(inf);
+    return r->main.state == WAIT &&
+           kinf_reflector_left(inf, r->at_ms[AT_MAIN]) == 0 && may_ask(inf);
 }
 
 bool kinf_reflector_step(struct kinf_informer *inf, uint32_t events)

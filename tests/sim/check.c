@@ -137,7 +137,8 @@ void check_hour(void)
 static void note_trickle(void)
 {
     bool trickles = sim.now < net.drip_until || sim.now < net.slow_until ||
-                    sim.now < net.hold_until || sim.now < net.shred_until;
+                    sim.now < net.hold_until || sim.now < net.shred_until ||
+                    sim.now < server.mute_until;
 
     for (uint32_t i = 0; i < world.link_count; i++)
         trickles |= world.links[i].last_at > sim.now + 2 * SECOND;
