@@ -474,14 +474,23 @@ static void keep_recent(struct kinf_informer *inf)
     r->awake = true;
 }
 
+/* Has room come for the object that was announced? A deletion needs less. */
+static bool can_begin(struct kinf_informer *inf, struct kinf_exchange *x)
+{
+    if (!x->begun || kinf_receive_room(inf, x) != KINF_OK)
+        return false;
+    kinf_receive_end(inf, x);
+    return true;
+}
+
 bool kinf_reflector_ready(struct kinf_informer *inf)
 {
-    const struct kinf_reflector *r = &inf->reflector;
+    struct kinf_reflector *r = &inf->reflector;
 
     if (r->main.state == MARK)
         return !fifo_full(&inf->fifo);
     if (r->main.begun || r->aside.begun)
-        return has_room(inf);
+        return can_begin(inf, &r->main) || can_begin(inf, &r->aside);
     return r->main.state == WAIT &&
            kinf_reflector_left(inf, r->at_ms[AT_MAIN]) == 0 && may_ask(inf);
 }

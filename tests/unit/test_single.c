@@ -321,32 +321,53 @@ static void test_what_had_no_room_is_fetched_when_there_is_some(void **state)
     fake_end_world(&w);
 }
 
-/* Its answer found no place while the handler was stuck; on the watch's
- * connection, so that nothing else would wake it. */
-static void test_a_fetch_goes_on_when_the_handler_does(void **state)
+/* One place in the FIFO and in the ring; room for one object and an identity;
+ * the watch's connection serves single requests, too. */
+static void begin_tight(const struct fake_answer *script, size_t count)
 {
-    static const struct fake_answer script[] = {
-        { NULL, 200,
-          LIST("5", BIG("a", "3", F400) "," BIG("b", "4", F400)), FAKE_WHOLE,
-          NULL },
-        { WATCH, 200, "", FAKE_OPEN, NULL },
-        { ONE "b", 200, BIG("b", "4", F400), FAKE_WHOLE, NULL },
-        { WATCH, 200, "", FAKE_OPEN, NULL },
-    };
-
-    (void)state;
     fake_prepare(&w);
     w.informer.sizes = (struct kinf_sizes){
         .objects = 8, .object_bytes = 512, .arena_bytes = 2 * 524 + 100,
         .fifo = 1, .every = 1, .ring = 1
     };
-    FAKE_PLAY(&w.server, script);
+    w.server.answers = script;
+    w.server.count = count;
     fake_begin(&w);
     fake_run(&w, 1000);
     assert_string_equal("initial a@3 truncated b@4", fake_shown(&w.handler));
     w.handler.answer = KINF_ERR_AGAIN;
     fake_push(&w.server, EVENT("MODIFIED", BIG("a", "6", F400))
               EVENT("DELETED", BIG("a", "7", F400)));
+}
+
+static const struct fake_answer tight[] = {
+    { NULL, 200, LIST("5", BIG("a", "3", F400) "," BIG("b", "4", F400)),
+      FAKE_WHOLE, NULL },
+    { WATCH, 200, "", FAKE_OPEN, NULL },
+    { ONE "b", 200, BIG("b", "4", F400), FAKE_WHOLE, NULL },
+    { WATCH, 200, "", FAKE_OPEN, NULL },
+};
+
+/* Two states of the object are held until the handler goes on. */
+static void test_a_deletion_needs_no_room_but_a_place(void **state)
+{
+    (void)state;
+    begin_tight(tight, 2);
+    fake_run(&w, 0);
+    assert_int_equal('7', fake_status(&w).version_received.ptr[0]);
+    w.handler.answer = KINF_OK;
+    kinf_listener_resume(&w.handler.listener);
+    fake_run(&w, 0);
+    assert_string_equal("update a@3>6 delete a@6", fake_shown(&w.handler));
+    fake_end_world(&w);
+}
+
+/* Its answer found no place while the handler was stuck; and since the watch
+ * waits for it nothing else would wake it. */
+static void test_a_fetch_goes_on_when_the_handler_does(void **state)
+{
+    (void)state;
+    begin_tight(tight, COUNT_OF(tight));
     fake_finish(&w.server);
     fake_run(&w, 60000);
     assert_int_equal(3, w.server.requests);
@@ -707,6 +728,7 @@ int main(void)
             test_on_one_connection_the_probe_takes_the_watchs_place),
         cmocka_unit_test(test_a_probe_is_answered_while_a_handler_is_stuck),
         cmocka_unit_test(test_what_had_no_room_is_fetched_when_there_is_some),
+        cmocka_unit_test(test_a_deletion_needs_no_room_but_a_place),
         cmocka_unit_test(test_a_fetch_goes_on_when_the_handler_does),
         cmocka_unit_test(
             test_a_fetched_state_counts_only_if_it_is_the_one_we_hold),
