@@ -55,7 +55,7 @@ struct kinf_backoff {
 
 /* A key, while it lives or is still to be shown. */
 struct kinf_entry {
-    uint32_t hash;
+    kinf_idx hash;       /* of the key: as wide as there can be buckets */
     kinf_idx next;       /* in its bucket's chain */
     kinf_idx newest;     /* record received last; the key is read from it */
     kinf_idx current;    /* record applied: what listers and handlers see */

@@ -46,11 +46,13 @@ struct kinf_span {
 /* Width of an index into a pool (entries, objects, postings). */
 #if CONFIG_KINF_INDEX_BITS == 16
 typedef uint16_t kinf_idx;
+typedef uint32_t kinf_product; /* of two of them */
 typedef uint16_t kinf_off;   /* a place inside one object */
 typedef uint16_t kinf_count; /* a counter that stops at its largest value */
 #define KINF_NONE 0xFFFFu
 #elif CONFIG_KINF_INDEX_BITS == 32
 typedef uint32_t kinf_idx;
+typedef uint64_t kinf_product;
 typedef uint32_t kinf_off;
 typedef uint32_t kinf_count;
 #define KINF_NONE 0xFFFFFFFFu

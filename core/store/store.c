@@ -13,7 +13,7 @@
 
 /* ---- keys --------------------------------------------------------------- */
 
-static uint32_t key_hash(const struct kinf_store *s,
+static kinf_idx key_hash(const struct kinf_store *s,
                          const struct kinf_span key[2])
 {
     struct hash h;
@@ -22,12 +22,13 @@ static uint32_t key_hash(const struct kinf_store *s,
     kinf_hash_add(&h, key[KINF_NAMESPACE].ptr, key[KINF_NAMESPACE].len);
     kinf_hash_add(&h, "/", 1);
     kinf_hash_add(&h, key[KINF_NAME].ptr, key[KINF_NAME].len);
-    return kinf_hash_end(&h);
+    return (kinf_idx)kinf_hash_end(&h);
 }
 
-static kinf_idx *bucket_of(const struct kinf_store *s, uint32_t hash)
+KINF_APART static kinf_idx *bucket_of(const struct kinf_store *s, kinf_idx hash)
 {
-    return &s->buckets[(uint64_t)hash * s->entry_pool.size >> 32];
+    return &s->buckets[(kinf_product)hash * s->entry_pool.size >>
+                       CONFIG_KINF_INDEX_BITS];
 }
 
 static bool key_is(const struct kinf_store *s, kinf_idx record,
@@ -41,7 +42,7 @@ static bool key_is(const struct kinf_store *s, kinf_idx record,
 
 /* The entry of a key, or none; its hash in any case. */
 static kinf_idx find(const struct kinf_store *s, const struct kinf_span key[2],
-                     uint32_t *hash)
+                     kinf_idx *hash)
 {
     kinf_idx at;
 
@@ -56,7 +57,7 @@ static kinf_idx find(const struct kinf_store *s, const struct kinf_span key[2],
 kinf_idx kinf_store_find(const struct kinf_store *s,
                          const struct kinf_span key[2])
 {
-    uint32_t hash;
+    kinf_idx hash;
 
     return find(s, key, &hash);
 }
@@ -223,7 +224,7 @@ static void set_newest(struct kinf_store *s, kinf_idx entry, kinf_idx record,
 /* ---- entries ------------------------------------------------------------ */
 
 /* A key of which nothing is held yet: as good as gone. */
-static kinf_idx take_entry(struct kinf_store *s, uint32_t hash)
+static kinf_idx take_entry(struct kinf_store *s, kinf_idx hash)
 {
     kinf_idx at = (kinf_idx)kinf_pool_take(&s->entry_pool);
     kinf_idx *bucket = bucket_of(s, hash);
@@ -350,7 +351,7 @@ int kinf_store_receive(struct kinf_store *s, const struct kinf_item *item,
                        const struct kinf_sink *sink, kinf_idx *entry)
 {
     uint32_t identity = identity_cost(item->name.len + item->namespace_.len);
-    uint32_t hash;
+    kinf_idx hash;
     kinf_idx at = find(s, item_texts(item), &hash);
     uint32_t old = at != KINF_NONE ? entry_cost(s, &s->entries[at]) : 0;
     enum kinf_reason reason = reason_for(s, item, sink->wanted, old, identity);
