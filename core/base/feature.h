@@ -34,6 +34,18 @@ static inline bool is_latest(const struct kinf_listener *l)
     return CONFIG_KINF_LATEST_MODE && l->mode == KINF_LATEST;
 }
 
+/* Was it found that this resource cannot be watched? */
+static inline bool is_unwatched(const struct kinf_reflector *r)
+{
+    return CONFIG_KINF_POLLING && r->no_watch;
+}
+
+/* Do single requests use the watch's connection? */
+static inline bool is_shared(const struct kinf_reflector *r)
+{
+    return !CONFIG_KINF_SECOND_SESSION || r->shared;
+}
+
 static inline bool is_verifying(const struct kinf_reflector *r)
 {
     return CONFIG_KINF_VERIFY && r->verifying;

@@ -199,6 +199,15 @@
 #ifndef CONFIG_KINF_SOURCE
 #define CONFIG_KINF_SOURCE 1 /* a source of the user's own */
 #endif
+#ifndef CONFIG_KINF_POLLING
+#define CONFIG_KINF_POLLING 1 /* list again what cannot be watched */
+#endif
+#ifndef CONFIG_KINF_FILTERS
+#define CONFIG_KINF_FILTERS 1 /* handlers that filter */
+#endif
+#ifndef CONFIG_KINF_SECOND_SESSION
+#define CONFIG_KINF_SECOND_SESSION 1 /* single requests by their own */
+#endif
 #ifndef CONFIG_KINF_ERROR_TEXTS
 #define CONFIG_KINF_ERROR_TEXTS 1 /* kinf_strerror has words */
 #endif

@@ -274,11 +274,11 @@ struct kinf_exchange {
     uint32_t object_ms; /* the object began */
     uint32_t paused_ms; /* nobody reads since */
     struct kinf_backoff backoff;
+    struct kinf_item item;
     const struct kinf_list_watch_ops *ops;
     void *ctx;
     struct kinf_sink sink;
     struct kinf_request request;
-    struct kinf_item item;
 };
 
 /* Here and below small fields come first: a processor of the Thumb kind

@@ -148,7 +148,8 @@ static const struct kinf_object *look(const struct kinf_informer *inf,
         return NULL;
     kinf_store_view(&inf->store, record, out);
     KINF_ASKS(inf->k);
-    hidden = h->filter != NULL && !h->filter(l->ctx, out);
+    hidden = CONFIG_KINF_FILTERS && h->filter != NULL &&
+             !h->filter(l->ctx, out);
     KINF_ASKED(inf->k);
     return hidden ? NULL : out;
 }
@@ -476,6 +477,7 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
 
     KINF_ASSERT(handler->on_add != NULL && handler->on_update != NULL);
     KINF_ASSERT(handler->on_delete != NULL && handler->on_truncated != NULL);
+    KINF_ASSERT(CONFIG_KINF_FILTERS || handler->filter == NULL);
     KINF_ASSERT(CONFIG_KINF_LATE || !inf->started);
     KINF_ASSERT(CONFIG_KINF_RESYNC || resync_ms == 0);
     KINF_ASSERT(CONFIG_KINF_LATEST_MODE || mode == KINF_EVERY);

@@ -151,7 +151,8 @@ static uint32_t wait_after(struct kinf_informer *inf, unsigned code)
         r->auth_tried = true;
         return 0;
     }
-    if (code == CODE_METHOD && inf->config->poll_ms > 0) {
+    if (CONFIG_KINF_POLLING && code == CODE_METHOD &&
+        inf->config->poll_ms > 0) {
         r->no_watch = true;
         r->can_resume = false;
         return inf->config->poll_ms;

@@ -64,7 +64,7 @@ static bool stream_wanted(const struct kinf_informer *inf)
 
     if (!CONFIG_KINF_STREAMING ||
         inf->config->streaming == KINF_STREAM_NEVER || by_turns(inf) ||
-        r->no_watch || inf->store.by_bytes || r->page_len > 0)
+        is_unwatched(r) || inf->store.by_bytes || r->page_len > 0)
         return false;
     return !r->stream_off || kinf_reflector_left(inf, r->at_ms[AT_STREAM]) == 0;
 }
@@ -326,7 +326,7 @@ static bool has_room(struct kinf_informer *inf)
 static bool may_ask(struct kinf_informer *inf)
 {
     return !is_reloading(inf->k) &&
-           !(inf->reflector.shared && kinf_single_first(inf)) &&
+           !(is_shared(&inf->reflector) && kinf_single_first(inf)) &&
            (inf->store.generation < UINT16_MAX || fifo_len(&inf->fifo) == 0) &&
            has_room(inf);
 }
@@ -338,7 +338,7 @@ static bool wants_break(const struct kinf_informer *inf)
 
     return !r->main.in_object &&
            (is_reloading(inf->k) ||
-            (!r->listing && (r->want_list || (r->probing && r->shared))));
+            (!r->listing && (r->want_list || (r->probing && is_shared(r)))));
 }
 
 /* Reads on. Returns KINF_OK (call again), KINF_ERR_AGAIN, or why to give up. */
@@ -399,9 +399,10 @@ static int step(struct kinf_informer *inf, struct kinf_exchange *x)
         if (fifo_full(&inf->fifo))
             return KINF_ERR_AGAIN;
         kinf_receive_list_end(inf);
-        if (r->no_watch)
+        if (is_unwatched(r))
             r->can_resume = false;
-        kinf_reflector_finish(inf, x, r->no_watch ? inf->config->poll_ms : 0);
+        kinf_reflector_finish(inf, x,
+                              is_unwatched(r) ? inf->config->poll_ms : 0);
         return KINF_OK;
     default:
         KINF_UNREACHABLE("reflector state is corrupt");
@@ -443,16 +444,19 @@ void kinf_reflector_init(struct kinf_informer *inf)
 {
     const struct kinf_informer_config *c = inf->config;
     struct kinf_reflector *r = &inf->reflector;
-    struct kinf_session *single = c->single != NULL ? c->single : c->session;
+    bool second = CONFIG_KINF_SECOND_SESSION && c->single != NULL;
+    struct kinf_session *single = second ? c->single : c->session;
 
     r->page_limit = c->limit > 0 ? c->limit : CONFIG_KINF_LIST_LIMIT;
-    r->shared = has_source(inf) || single == c->session;
+    if (CONFIG_KINF_SECOND_SESSION)
+        r->shared = has_source(inf) || single == c->session;
     if (has_source(inf)) {
         kinf_exchange_init(&r->main, c->source, c->source_ctx);
         kinf_exchange_init(&r->aside, c->source, c->source_ctx);
     } else {
         KINF_ASSERT(c->session != NULL);
-        c->session->users++;
+        if (CONFIG_KINF_TURNS)
+            c->session->users++;
         kinf_list_watch_init(&inf->main, c, inf->k->config, c->session);
         kinf_list_watch_init(&inf->single, c, inf->k->config, single);
         kinf_exchange_init(&r->main, &kinf_list_watch_session_ops, &inf->main);
@@ -527,7 +531,7 @@ void kinf_reflector_stop(struct kinf_informer *inf)
     kinf_reflector_finish(inf, &r->main, 0);
     kinf_reflector_finish(inf, &r->aside, 0);
     r->main.state = r->aside.state = STOPPED;
-    if (!has_source(inf))
+    if (CONFIG_KINF_TURNS && !has_source(inf))
         inf->config->session->users--;
 }
 

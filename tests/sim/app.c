@@ -444,6 +444,7 @@ struct app *app_add(struct box *box, enum kinf_mode mode, uint32_t resync_ms,
     a->box = box;
     a->mode = mode;
     a->resync_ms = resync_ms;
+    filters = filters && CONFIG_KINF_FILTERS;
     a->filters = filters;
     a->added_at = sim.now;
     err = kinf_listener_add(&box->inf, &a->listener,

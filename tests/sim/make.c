@@ -219,7 +219,7 @@ static void make_box(struct box *b)
                                                       : KINF_STREAM_NEVER;
     c->limit = one_in(3) ? 0 : rng_size(choice(), 20);
     c->verify_ms = world.verifies ? rng_range(choice(), 4, 8) * MINUTE : 0;
-    c->poll_ms = one_in(2) ? 2 * MINUTE : 0;
+    c->poll_ms = one_in(2) && CONFIG_KINF_POLLING ? 2 * MINUTE : 0;
     c->sizes = draw_sizes();
     c->memory_size = kinf_informer_bytes(&c->sizes);
     c->memory = malloc(c->memory_size);
@@ -234,7 +234,9 @@ static void make_box(struct box *b)
         return;
     }
     c->session = new_session(n);
-    c->single = !world.turns && one_in(2) ? new_session(n) : NULL;
+    c->single = CONFIG_KINF_SECOND_SESSION && !world.turns && one_in(2)
+                    ? new_session(n)
+                    : NULL;
 }
 
 static void tell_box(const struct box *b)
