@@ -29,9 +29,9 @@ packages()
     python) echo python3 ;;
     config) echo python3 python3-kconfiglib ;;
     go)     go_is_new_enough || echo python3 python3-pip python3-venv ;;
-    test)   echo clang clang-format clang-tidy libclang-rt-dev libcmocka-dev \
-                 python3 python3-kconfiglib python3-yaml pkg-config cmake \
-                 openssl git systemd ;;
+    test)   echo g++ clang clang-format clang-tidy libclang-rt-dev \
+                 libcmocka-dev python3 python3-kconfiglib python3-yaml \
+                 pkg-config cmake openssl git systemd ;;
     cross)  echo gcc-s390x-linux-gnu libc6-dev-s390x-cross \
                  gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user ;;
     arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi python3 ;;

@@ -745,10 +745,11 @@ enum kinf_source_event {
 
 /* A source answers one request at a time.
  * request: begins; KINF_OK, or KINF_ERR_AGAIN (busy, ask again).
- * next: goes on. After BEGIN it is called again only when *sink is set: its ptr
- *   NULL for an object nobody will keep. It writes the kept JSON there, counts
- *   all of it in sink->wanted, and goes on when it overflows. An error ends the
- *   request; http_status, retry_after_ms and message of item tell more.
+ * next: goes on; sink and item are the same until the request ends. After BEGIN
+ *   it is called again only when *sink is set: its ptr NULL for an object nobody
+ *   will keep. It writes the kept JSON there, counts all of it in sink->wanted,
+ *   and goes on when it overflows. An error ends the request; http_status,
+ *   retry_after_ms and message of item tell more.
  * close: ends the request at once. reading tells it whether next will be called
  *   soon: deadlines stand still while it will not. */
 struct kinf_list_watch_ops {

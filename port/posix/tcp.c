@@ -38,6 +38,7 @@ enum state {
  * address: a TLS handshake that stalls is closed from above. */
 #define PROVED_MS 10000
 
+#define DRAIN_BYTES 65536 /* at most, of what nobody reads any more */
 #define KEEPALIVE_IDLE_S (KINF_POSIX_DEAD_PEER_MS / 3000)
 #define KEEPALIVE_EACH_S (KINF_POSIX_DEAD_PEER_MS / 4500)
 #define KEEPALIVE_COUNT 3
@@ -391,6 +392,14 @@ static int tcp_recv(void *ctx, void *data, size_t size)
     return KINF_ERR_CLOSED;
 }
 
+/* Bytes nobody has read make of a close a reset, which may overtake what was
+ * sent: what has come by now (TLS 1.3 tickets, often) is thrown away. */
+static void drain(const struct kinf_posix_tcp *tcp)
+{
+    if (tcp->state == STATE_OPEN)
+        (void)recv(tcp->fd, NULL, DRAIN_BYTES, MSG_DONTWAIT | MSG_TRUNC);
+}
+
 static void tcp_close(void *ctx)
 {
     struct kinf_posix_tcp *tcp = ctx;
@@ -399,6 +408,7 @@ static void tcp_close(void *ctx)
         return;
     if (tcp->failed || now_ms() - tcp->since_ms < PROVED_MS)
         tcp->rotation++;
+    drain(tcp);
     close_fd(tcp);
     kinf_posix_lookup_drop(tcp->lookup);
     tcp->lookup = NULL;

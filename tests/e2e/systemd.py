@@ -114,7 +114,7 @@ class Machine:
 
     def path(self, inside):
         """A file inside, as one of ours."""
-        return f"/proc/{self.first}/root/{inside}"
+        return os.path.join("/proc", self.first, "root", inside)
 
     def write(self, inside, text):
         os.makedirs(os.path.dirname(self.path(inside)), exist_ok=True)

@@ -65,7 +65,10 @@ class Peer:
         return port
 
     def do_tls(self, cert, version, *options):
-        """tls CERT 1.2|1.3|any [noticket] [client=CA] [weak] [ownorder]"""
+        """tls CERT 1.2|1.3|any [noticket] [client=CA] [weak] [ownorder]
+        noticket: no session is resumed, by its number neither."""
+        self.forgets = (cert, version, *options) if "noticket" in options \
+            else None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         versions = {"1.2": ssl.TLSVersion.TLSv1_2,
                     "1.3": ssl.TLSVersion.TLSv1_3}
@@ -102,6 +105,8 @@ class Peer:
         self.accept_raw(address, timeout)
         if self.tls is not None:
             self.sni = "none"
+            if self.forgets:
+                self.do_tls(*self.forgets)
             self.conn = self.tls.wrap_socket(self.conn, server_side=True)
 
     def do_accept_raw(self, address="127.0.0.1"):

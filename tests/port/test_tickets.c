@@ -357,7 +357,9 @@ static void new_credentials_leave_the_arena_as_it_was(struct rig *rig)
             kinf_mbedtls_arena(&before);
     }
     kinf_mbedtls_arena(&after);
-    REQUIRE(after.used == before.used, "used %zu, was %zu", after.used,
+    /* A blinding number is drawn anew each time, and some are a limb shorter:
+     * two numbers of two keys. One byte kept each time would be 68. */
+    REQUIRE(after.used <= before.used + 32, "used %zu, was %zu", after.used,
             before.used);
     REQUIRE(after.top <= before.top + 512, "top %zu, was %zu", after.top,
             before.top);

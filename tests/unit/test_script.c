@@ -49,8 +49,8 @@ static const char *read_on(struct kinf_script *s)
     static const char *const types[] = { "listed", "added", "modified",
                                          "deleted", "bookmark", "error",
                                          "unknown" };
-    struct kinf_item item = { .event = KINF_EVENT_UNKNOWN };
-    struct kinf_sink sink = { .ptr = NULL };
+    static struct kinf_item item; /* the same until the request's end */
+    static struct kinf_sink sink;
     char kept[256];
 
     trace[0] = '\0';
