@@ -79,7 +79,7 @@ def refusal(facts, kind):
     with stranger.Stranger(kind) as server, board.Board(
             facts, server.port, server.anchor, "", elf="{}/node.elf",
             asked={"seed": 1}) as one:
-        one.wait("^error (14|19) ")
+        one.wait(r"^error (14|19)\b")
         told = one.account()
         return told.work["polls"] + told.work["network"], told.longest()
 
