@@ -257,7 +257,8 @@ static bool frame_is_broken(void)
 static void break_object(uint32_t res, uint32_t pick, uint32_t how)
 {
     struct look look = draw_look(&sim.rng, 50);
-    uint32_t key = key_by_pick(res, pick);
+    uint32_t key = how == BROKEN_NAME ? live_key(res, pick)
+                                      : key_by_pick(res, pick);
 
     if (how == BROKEN_FRAME && !world.verifies && etcd.restores > 0)
         how = BROKEN_CONTROL; /* nobody could list: see may_change */

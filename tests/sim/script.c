@@ -160,8 +160,10 @@ static void draw_fault(struct rng *r, struct action *a)
     case OP_SKEW:
         a->n[0] = rng_below(r, 200000);
         break;
-    case OP_MUTE:
-        a->n[0] = flag(r) * rng_size(r, 4000);
+    case OP_MUTE: /* before an answer, in its first object, or later */
+        a->n[0] = flag(r) * (flag(r) ? rng_range(r, 150, 800)
+                                     : rng_size(r, 4000));
+        a->n[2] += rng_below(r, 10 * MINUTE);
         break;
     case OP_SHORT_WATCH:
         a->n[0] = rng_size(r, 20 * SECOND);
@@ -241,16 +243,29 @@ static void draw_meanwhile(struct script *s, struct rng *r, uint64_t at,
 }
 
 /* What hurts a list needs one: every watch ends, and the version that it would
- * go on from is no longer known, for half a minute. */
-static void draw_relist(struct script *s, struct rng *r, uint64_t at)
+ * go on from is no longer known, for half a minute. An object may have lost its
+ * name by then; the list is cut, perhaps, and objects go before the next. */
+static void draw_relist(struct script *s, struct rng *r, uint64_t at,
+                        unsigned mask)
 {
     struct action a = { .at = at, .op = OP_CACHE_WINDOW, .n = { 1 } };
 
     *array_push(&s->actions) = a;
     for (int i = 0; i < 8; i++)
         draw(s, r, at, draw_ordinary(r));
+    if ((mask & KIND_BROKEN) != 0 && rng_percent(r, 15)) {
+        draw(s, r, at, OP_BREAK);
+        array_last(&s->actions)->n[2] = BROKEN_NAME;
+    }
     a = (struct action){ .at = at + 1, .op = OP_RESET, .n = { flag(r) } };
     *array_push(&s->actions) = a;
+    if (rng_percent(r, 40)) {
+        draw(s, r, at + 2, OP_CUT);
+        array_last(&s->actions)->n[0] = rng_range(r, 300, 3000);
+        for (int i = 0; i < 3; i++)
+            draw(s, r, at + SECOND + rng_below(r, 20 * SECOND),
+                 flag(r) ? OP_DELETE : OP_CREATE);
+    }
     a = (struct action){ .at = at + MINUTE / 2, .op = OP_CACHE_WINDOW,
                          .n = { 1000 } };
     *array_push(&s->actions) = a;
@@ -276,7 +291,7 @@ void script_draw(struct script *s, struct rng *r, uint64_t from,
         draw_meanwhile(s, r, at, until);
         if ((mask & KIND_SERVER) != 0 && (mask & KIND_NET) != 0 &&
             at + MINUTE < until && rng_percent(r, 20))
-            draw_relist(s, r, at + rng_size(r, 10 * SECOND));
+            draw_relist(s, r, at + rng_size(r, 10 * SECOND), mask);
     }
     if ((mask & KIND_RESTORE) != 0 && rng_percent(r, 30)) {
         uint64_t at = within(r, from, until - (until - from) / 3);
