@@ -81,7 +81,6 @@ def main():
     p = mutants.options()
     p.add_argument("--count", type=int, default=20)
     a = mutants.read_options(p)
-    a.draw = a.draw or random.SystemRandom().randrange(1 << 30)
     flips = draw(a.count, a.draw)
     results, stale = mutants.try_all(a, flips, mutants.try_one)
     print(f"{len(stale)} do not compile; not noticed:")

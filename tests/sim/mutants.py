@@ -37,9 +37,9 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SETS = {  # where the two begin, how many seeds, and hours of each
-    "sim": ((20000, 1), 480, 10),
-    "sim-small": ((1, 20000), 100, 4),
-    "sim-lean": ((1, 20000), 100, 4),
+    "sim": ((1, 20000), 480, 10),
+    "sim-small": ((1, 20000), 60, 4),
+    "sim-lean": ((1, 20000), 60, 4),
 }
 
 
@@ -373,6 +373,7 @@ def options():
 def read_options(p):
     a = p.parse_args()
     a.out = os.path.join(a.built, "mutants")
+    a.draw = a.draw or random.SystemRandom().randrange(1, 1 << 30)
     return a
 
 
