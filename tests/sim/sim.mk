@@ -47,8 +47,8 @@ sim-shrink: $(O)/sim/sim
 	    --out $(O)/sim/seed-$(SEED).script
 
 # Does the simulation find the faults of tests/sim/mutants, on two sets of
-# seeds? ONLY= picks some by name; SYSTEMATIC=20 flips so many conditions of core
-# in their stead, drawn anew (DRAW= draws the same again).
+# seeds? ONLY= picks some by name; SYSTEMATIC=20 flips so many conditions of
+# core in their stead, drawn anew (DRAW= draws the same again).
 MUTANTS := $(addsuffix /sim,$(addprefix $(O)/,sim sim-small sim-lean))
 
 sim-mutants: $(MUTANTS)
