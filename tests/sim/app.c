@@ -180,14 +180,21 @@ static bool has_left(const struct app *a, uint32_t object, uint32_t seq)
     return false;
 }
 
-/* Can it be told again of a version, after the state with seq? */
-static bool hears_again(const struct app *a, uint32_t seq, uint64_t rev)
+/* Can it be shown an old state, or that there is none, after that with seq? */
+static bool is_retold(const struct app *a, uint32_t seq, uint32_t state)
 {
     const struct box *b = a->box;
 
-    for (size_t i = 0; i < b->retold.count; i++)
-        if (b->retold.at[i].seq >= seq && b->retold.at[i].version < rev)
+    for (size_t i = 0; i < b->retold.count; i++) {
+        const struct retold *r = &b->retold.at[i];
+
+        if (r->seq < seq)
+            continue;
+        if (state == NO_STATE ||
+            (r->since ? etcd.states.at[state].rev > r->rev
+                      : etcd_at(b->view.res, key_of(state), r->rev) == state))
             return true;
+    }
     return false;
 }
 
@@ -215,7 +222,7 @@ static void check_delete(struct app *a, const struct shown *s,
              WHO ": a delete with an object in latest mode", WHO_ARGS);
     else
         check_was(a, s, was);
-    MUST(hears_again(a, s->seq, NEVER) || has_left(a, s->object - 1, s->seq),
+    MUST(is_retold(a, s->seq, NO_STATE) || has_left(a, s->object - 1, s->seq),
          WHO ": a delete of " KEY " that the server did not make", WHO_ARGS,
          KEY_ARGS(was));
 }
@@ -226,11 +233,14 @@ static uint32_t next_state(const struct app *a, const struct shown *s,
                            const struct kinf_object *now, bool known)
 {
     const struct box *b = a->box;
-    uint32_t state = state_of(b, now, known ? s->seq : s->seq + 1);
-    bool again = now->resource_version.len == 0 ||
-                 hears_again(a, s->seq, number_of(now->resource_version));
+    uint32_t state = state_of(b, now, known ? s->seq : s->seq + 1), old;
 
-    return again && !view_holds(&b->view, state) ? state_of(b, now, 0) : state;
+    if (view_holds(&b->view, state))
+        return state;
+    old = state_of(b, now, 0);
+    return now->resource_version.len == 0 ||
+                   (old != NO_STATE && is_retold(a, s->seq, old))
+               ? old : state;
 }
 
 /* Returns the state shown. */

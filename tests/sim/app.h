@@ -48,11 +48,12 @@ struct app {
 
 #define BOX_APPS 8
 
-/* A server that ignores what a streaming list is tells the past again: from a
- * version on, to those who know what was until seq. */
+/* Until a list is whole its attempts may go back to the version it began with:
+ * by another replica, or a server that takes a streaming list for a watch. */
 struct retold {
-    uint64_t version;
-    uint32_t seq;
+    uint64_t rev;
+    uint32_t seq; /* the newest that may have been shown before */
+    bool since;   /* what was told is not what was then, but what came after */
 };
 
 /* An informer of the world. */

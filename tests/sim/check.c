@@ -593,15 +593,20 @@ static void tell_status(const struct box *b, const struct kinf_status *s)
 }
 
 /* A verification, or the list of one that polls because it may not watch, may
- * be under way; and where single requests have no session of their own, they
- * wait for a watch's end, which is 10.5 minutes away at most. */
-static bool is_busy(const struct box *b)
+ * be under way; by turns each page of it waits for the others' watches. */
+static bool is_listing(const struct box *b)
 {
     struct kinf_status s;
 
     kinf_informer_status(&b->inf, &s);
-    return ((world.verifies || b->inf.reflector.no_watch) && s.relisting) ||
-           (b->config.single == NULL && b->inf.reflector.aside.state != 0);
+    return (world.verifies || b->inf.reflector.no_watch) && s.relisting;
+}
+
+/* Where single requests have no session of their own they wait for a watch's
+ * end, which is 10.5 minutes away at most. */
+static bool is_fetching(const struct box *b)
+{
+    return b->config.single == NULL && b->inf.reflector.aside.state != 0;
 }
 
 /* After a restore names come late, and lists that look for them are rare. */
@@ -614,11 +619,30 @@ static bool waits_for_names(const struct box *b)
            sim.now < world.healed_at + 15 * MINUTE;
 }
 
+static bool is_busy(const struct box *b, uint64_t since)
+{
+    return (is_listing(b) && sim.now < since + 100 * MINUTE) ||
+           ((is_fetching(b) || waits_for_names(b)) &&
+            sim.now < since + 11 * MINUTE);
+}
+
+/* What came while it was busy is told by its next watch. */
+static void wait_until_idle(struct box *b)
+{
+    uint64_t since = sim.now;
+    uint64_t turns = BOXES * (CONFIG_KINF_TURN_SECONDS + 1) * SECOND;
+
+    while (is_busy(b, since)) {
+        while (is_busy(b, since))
+            world_go_on(sim.now + SECOND);
+        world_go_on(sim.now + (world.turns ? turns : 2 * SECOND));
+    }
+}
+
 void check_calm(struct box *b)
 {
     const struct resource *r = &etcd.resources[b->view.res];
     struct sum sum = sum_up(b);
-    uint64_t until = sim.now + 11 * MINUTE;
     struct kinf_status status;
     uint32_t in_use;
     /* With a place to spare: a full cache cannot see that what it had no
@@ -628,8 +652,7 @@ void check_calm(struct box *b)
                     (b->config.sizes.arena_bytes & ~3u);
 
     MUST(!world.reloading, "a reload has not come to its end");
-    while ((is_busy(b) || waits_for_names(b)) && sim.now < until)
-        world_go_on(sim.now + SECOND);
+    wait_until_idle(b);
     in_use = held(b);
     kinf_informer_status(&b->inf, &status);
     tell_status(b, &status);

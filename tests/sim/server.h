@@ -88,8 +88,9 @@ struct asked {
 void world_asked(const struct asked *asked);
 /* An answer of Retry-After is written. */
 void world_told_to_wait(const struct asked *asked, uint32_t seconds);
-/* A streaming list is answered by a watch from the version it names. */
-void world_ignored(const struct asked *asked);
+/* An answer tells the past: all that was at rev; or, where a streaming list is
+ * answered by a watch, what has been since. */
+void world_retold(const struct asked *asked, uint64_t rev, bool since);
 /* A whole list (its last page, its last initial event) was written. */
 void world_listed(const struct asked *asked, uint64_t rev);
 

@@ -152,6 +152,9 @@ void list_at(struct conn *c, uint64_t rev, const struct page_token *at)
     struct asked asked = conn_asked(c);
     uint32_t left = list_json(&w, c, rev, at);
 
+    if (rev < etcd.rev)
+        world_retold(&asked, rev, false);
+
     TELL("server: list at %llu, %zu bytes, %u left", (unsigned long long)rev,
          w.text.len, left);
     if (c->q.pretty || c->q.view.metadata_only) /* not item by item */

@@ -258,6 +258,8 @@ static void initial_events(struct conn *c, uint64_t rev, bool annotated)
     struct asked asked = conn_asked(c);
     struct writes w = { .ends = { NULL, 0, 0 } };
 
+    if (rev < etcd.rev)
+        world_retold(&asked, rev, false);
     for (size_t i = 0; i < r->sorted.count; i++) {
         uint32_t state = etcd_at(c->q.view.res, r->sorted.at[i], rev);
 
@@ -305,7 +307,7 @@ void watch_begin(struct conn *c)
         if (q->initial_events) {
             struct asked asked = conn_asked(c);
 
-            world_ignored(&asked);
+            world_retold(&asked, q->version, true);
         }
         TELL("server: watch from %llu for %u s",
              (unsigned long long)q->version, q->timeout_seconds);

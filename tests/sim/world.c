@@ -148,11 +148,11 @@ void world_told_to_wait(const struct asked *a, uint32_t seconds)
     world.links[a->link].lost = false;
 }
 
-void world_ignored(const struct asked *a)
+void world_retold(const struct asked *a, uint64_t rev, bool since)
 {
     if (world.box_count > 0)
         *array_push(&box_of(a)->retold) =
-            (struct retold){ a->version, etcd.seq };
+            (struct retold){ rev, etcd.seq, since };
 }
 
 void world_listed(const struct asked *a, uint64_t rev)
