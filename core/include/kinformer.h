@@ -746,7 +746,7 @@ enum kinf_source_event {
 /* A source answers one request at a time.
  * request: begins; KINF_OK, or KINF_ERR_AGAIN (busy, ask again).
  * next: goes on; sink and item are the same until the request ends. After BEGIN
- *   it is called again only when *sink is set: its ptr NULL for an object nobody
+ *   it is called again only when *sink is set: its ptr NULL for what nobody
  *   will keep. It writes the kept JSON there, counts all of it in sink->wanted,
  *   and goes on when it overflows. An error ends the request; http_status,
  *   retry_after_ms and message of item tell more.

@@ -13,10 +13,10 @@
  *   list INFORMER NAMESPACE SELECTOR INDEX VALUE | values INFORMER INDEX
  *   status INFORMER | synced
  *
- * "-" is nothing, "~" a space. SESSION is a number; informers of one number take
- * turns on one connection. FLAGS, with commas: metadata, keep, paged, index,
- * verify, small (few keys), tight (few bytes; single requests have a connection
- * of their own). FILTER is a label selector. */
+ * "-" is nothing, "~" a space. SESSION is a number; informers of one number
+ * take turns on one connection. FLAGS, with commas: metadata, keep, paged,
+ * index, verify, small (few keys), tight (few bytes; single requests have a
+ * connection of their own). FILTER is a label selector. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -386,8 +386,8 @@ static void status(char *word[])
            "\"error\": %d, \"http\": %d, \"version\": \"%.*s\", "
            "\"arena\": %u, \"mended\": %u, \"fetches\": %u}\n",
            (int)s.phase, s.synced, s.complete, s.degraded, s.truncated,
-           s.stale_ms, s.handler_stuck, s.lists, s.relists, s.watches, s.probes, s.unchanged,
-           s.requests, s.last_error, s.http_status, (int)s.version_stored.len,
+           s.stale_ms, s.handler_stuck, s.lists, s.relists, s.watches, s.probes,
+           s.unchanged, s.requests, s.last_error, s.http_status, (int)s.version_stored.len,
            s.version_stored.ptr, s.arena.used, s.mended, s.fetches);
 }
 
