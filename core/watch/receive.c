@@ -30,7 +30,7 @@ void kinf_reflector_tell(struct kinf_informer *inf, int err,
                          const struct kinf_item *item, bool of_object)
 {
     const struct kinf_informer_config *c = inf->config;
-    struct kinf_object object = { .reason = KINF_REASON_UNREADABLE };
+    struct kinf_object object;
     kinf_count *count = &inf->counters.errors[-err];
     size_t len = item->message.len;
 
@@ -45,6 +45,9 @@ void kinf_reflector_tell(struct kinf_informer *inf, int err,
     inf->last_error = err;
     inf->http_status = item->http_status;
     memcpy(&object, item->identity, sizeof(item->identity));
+    object.json = span_of(NULL, 0);
+    object.size = 0;
+    object.reason = KINF_REASON_UNREADABLE;
     if (c->on_error != NULL)
         c->on_error(c->ctx, err, item->http_status, item->message,
                     of_object ? &object : NULL);
