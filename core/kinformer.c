@@ -19,20 +19,21 @@
 
 const uint8_t KINF_ABI = 1;
 
+/* Left out, all of them are one. */
+#define WORDS(text) (CONFIG_KINF_ERROR_TEXTS ? (text) : "")
+
 const char *kinf_strerror(int err)
 {
-    if (!CONFIG_KINF_ERROR_TEXTS)
-        return "";
     switch (err) {
     case KINF_OK:
-        return "well";
+        return WORDS("well");
 #define X(name, code, text)                                                    \
     case KINF_ERR_##name:                                                      \
-        return text;
+        return WORDS(text);
         KINF_ERR_MAP(X)
 #undef X
     default:
-        return "unknown error";
+        return WORDS("unknown error");
     }
 }
 
