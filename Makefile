@@ -17,7 +17,7 @@
 #   make install              DESTDIR= PREFIX=
 #   make size ram_report      what core costs
 #   make bench                against client-go and a bare drain
-#   make BOARD=lm3s6965evb run firmware size ram_report stack steps debug
+#   make BOARD=lm3s6965evb run firmware size ram_report stack steps costs debug
 #   make defconfig menuconfig savedefconfig
 #   make deps                 what all of this needs, from Debian
 # with BOARD=linux (default) or another folder of boards/, O= for the output,
