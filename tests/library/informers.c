@@ -387,7 +387,8 @@ static void status(char *word[])
            "\"arena\": %u, \"mended\": %u, \"fetches\": %u}\n",
            (int)s.phase, s.synced, s.complete, s.degraded, s.truncated,
            s.stale_ms, s.handler_stuck, s.lists, s.relists, s.watches, s.probes,
-           s.unchanged, s.requests, s.last_error, s.http_status, (int)s.version_stored.len,
+           s.unchanged, s.requests, s.last_error, s.http_status,
+           (int)s.version_stored.len,
            s.version_stored.ptr, s.arena.used, s.mended, s.fetches);
 }
 
