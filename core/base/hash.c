@@ -44,17 +44,16 @@ void kinf_hash_add(struct hash *h, const void *data, size_t size)
     const uint8_t *bytes = data;
 
     for (; size > 0; size--) {
-        h->word |= (uint32_t)*bytes++ << (h->len % 4 * 8);
-        if (++h->len % 4 == 0) {
+        h->word = h->word >> 8 | (uint32_t)*bytes++ << 24;
+        if (++h->len % 4 == 0)
             take_word(h, h->word, 2);
-            h->word = 0;
-        }
     }
 }
 
 uint32_t kinf_hash_end(struct hash *h)
 {
-    take_word(h, h->word | h->len << 24, 2);
+    /* The bytes that filled no word, none to three of them. */
+    take_word(h, h->word >> 8 >> (24 - h->len % 4 * 8) | h->len << 24, 2);
     h->v[2] ^= 0xff;
     take_word(h, 0, 4);
     return h->v[1] ^ h->v[3];

@@ -62,9 +62,15 @@ unsigned kinf_find_word(struct kinf_span text, const char *words)
 {
     unsigned i = 1;
 
-    for (; *words != '\0'; words += *words + 1, i++)
-        if (text.len == (size_t)*words &&
-            memcmp(text.ptr, words + 1, text.len) == 0)
+    for (; *words != '\0'; words += *words + 1, i++) {
+        size_t n = (size_t)*words;
+
+        if (n != text.len)
+            continue;
+        while (n > 0 && words[n] == text.ptr[n - 1])
+            n--;
+        if (n == 0)
             break;
+    }
     return i;
 }

@@ -636,8 +636,11 @@ static void end_value(struct kinf_json_stream *s)
         s->comma = s->comma_before;
         resume(s);
     }
+    s->field = F_NONE;
+    if (s->depth != s->role_depth)
+        return;
     expect_element(s);
-    if (s->depth != s->role_depth || role_of(s) > R_ITEMS)
+    if (role_of(s) > R_ITEMS)
         return;
     stop(s);
     s->in_object = false;
@@ -649,13 +652,13 @@ static void end_value(struct kinf_json_stream *s)
 
 /* Tokens by their first character, the most frequent first, and the states in
  * which they may come. */
-static const char tokens[] = "\":,}]{[tfn-0123456789";
+static const char tokens[] = "\",}]:{[tfn-0123456789";
 enum {
     QUOTE,
-    COLON_SIGN,
     COMMA,
     BRACE_END,
     BRACKET_END,
+    COLON_SIGN, /* end_key takes most of them */
     BRACE,
     BRACKET,
     TRUE,
@@ -684,9 +687,9 @@ static void begin_object(struct kinf_json_stream *s)
     s->told = JSON_BEGIN;
 }
 
-/* A value begins with a token, which is not used yet. Returns false when its
- * time has not come. */
-KINF_APART static bool begin_value(struct kinf_json_stream *s, unsigned token)
+/* A value of a field that we know begins with a token, which is not used yet.
+ * Returns false when its time has not come. */
+KINF_APART static bool begin_known(struct kinf_json_stream *s, unsigned token)
 {
     unsigned field = s->field;
 
@@ -703,10 +706,7 @@ KINF_APART static bool begin_value(struct kinf_json_stream *s, unsigned token)
             s->seen |= NO_OBJECT;
         }
     }
-    if (s->told != KINF_OK)
-        return false;
-    begin_picked(s, token == BRACE);
-    return true;
+    return s->told == KINF_OK;
 }
 
 static bool is_array(const struct kinf_json_stream *s)
@@ -886,7 +886,8 @@ static void in_string(struct kinf_json_stream *s)
     unsigned c;
 
     s->at = skip_plain(from, s->end);
-    take(s, from, (size_t)(s->at - from));
+    if (s->taken != F_NONE || (CONFIG_KINF_KEEP_PATHS > 0 && s->in_key))
+        take(s, from, (size_t)(s->at - from));
     if (s->at == s->end)
         return;
     c = (unsigned char)*s->at;
@@ -1057,9 +1058,21 @@ static void take_comma(struct kinf_json_stream *s)
     if (!s->comma)
         stop(s); /* all before it was dropped */
     s->at++;
-    resume(s);
+    if (!s->comma)
+        resume(s);
     if (s->state != DEEP)
         s->state = is_array(s) ? VALUE : KEY;
+}
+
+static void begin_value(struct kinf_json_stream *s, unsigned token)
+{
+    begin_picked(s, token == BRACE);
+    if (token == QUOTE)
+        begin_string(s);
+    else if (token <= BRACKET)
+        open_container(s, token == BRACKET);
+    else
+        begin_literal(s, token);
 }
 
 static void take_token(struct kinf_json_stream *s, unsigned token)
@@ -1076,14 +1089,8 @@ static void take_token(struct kinf_json_stream *s, unsigned token)
                (s->state <= KEY || (s->state == NEXT && !is_array(s)))) {
         begin_key(s);
         begin_string(s);
-    } else if (!begin_value(s, token)) {
-        return;
-    } else if (token == QUOTE) {
-        begin_string(s);
-    } else if (token <= BRACKET) {
-        open_container(s, token == BRACKET);
-    } else {
-        begin_literal(s, token);
+    } else if (s->field == F_NONE || begin_known(s, token)) {
+        begin_value(s, token);
     }
 }
 
