@@ -212,6 +212,28 @@ static void check_stall(uint32_t link)
          link, (unsigned long long)((sim.now - since) / SECOND));
 }
 
+/* A streaming list that shows nothing costs one deadline. */
+static void check_stream(uint32_t link)
+{
+    const struct link *l = &world.links[link];
+    uint64_t since = l->heard_at > l->asked_at ? l->heard_at : l->asked_at;
+
+    if (since < world.hindered_at)
+        since = world.hindered_at;
+    for (uint32_t i = 0; i < world.box_count; i++) {
+        const struct kinf_informer *inf = &world.boxes[i].inf;
+
+        MUST(!world.boxes[i].running ||
+                 world.sessions[link].owner != &inf->main.lease ||
+                 !inf->reflector.listing || !inf->reflector.main.opened ||
+                 inf->reflector.main.request.type != KINF_REQUEST_STREAM ||
+                 sim.now < since + CONFIG_KINF_STREAM_MS +
+                               CONFIG_KINF_OBJECT_MS + 30 * SECOND,
+             "informer %u: a streaming list shows nothing for %llu s", i,
+             (unsigned long long)((sim.now - since) / SECOND));
+    }
+}
+
 void check_dead(void)
 {
     note_trickle();
@@ -219,6 +241,7 @@ void check_dead(void)
     for (uint32_t i = 0; i < world.link_count; i++) {
         check_turn(i);
         check_stall(i);
+        check_stream(i);
     }
     MUST(!world.reloading ||
              sim.now < world.reload_at + LONGEST_DEADLINE ||
