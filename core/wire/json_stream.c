@@ -1238,7 +1238,9 @@ static void step(struct kinf_json_stream *s)
     case NOTHING:
     default:
         between_tokens(s);
-        break;
+        if (s->state != STRING)
+            break;
+        /* fall through */
     case STRING:
         in_string(s);
         break;
