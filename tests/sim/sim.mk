@@ -53,8 +53,8 @@ MUTANTS := $(addsuffix /sim,$(addprefix $(O)/,sim sim-small sim-lean))
 
 sim-mutants: $(MUTANTS)
 	@mkdir -p $(O)/report
-	@$(PYTHON) tests/sim/$(if $(SYSTEMATIC),flips.py --count $(SYSTEMATIC), \
-	    mutants.py --report $(O)/report/sim.json) --built $(O) \
+	@$(PYTHON) $(if $(SYSTEMATIC),tests/sim/flips.py --count $(SYSTEMATIC), \
+	    tests/sim/mutants.py --report $(O)/report/sim.json) --built $(O) \
 	    --jsmn $(JSMN_DIR) $(if $(ONLY),--only $(ONLY)) \
 	    $(if $(DRAW),--draw $(DRAW)) $(SIM_ARGS)
 
