@@ -201,6 +201,7 @@ static void make_lanes(struct gateway *g, unsigned informers)
         .port = g->credentials.port,
         .path_prefix = g->credentials.prefix,
         .credentials = { credentials_token, &g->credentials },
+        .spread_ms = g->options->spread_s * 1000,
     };
     kinf_init(&g->k, &g->config);
     for (g->lane_count = 0; g->lane_count < informers; g->lane_count++) {

@@ -78,6 +78,9 @@ static const struct option table[] = {
       "in place of the current one" },
     { "in-cluster", 0, W | M, TAKE_FLAG, AT(in_cluster), NULL,
       "use the pod's service account" },
+    { "spread", 0, W | M, TAKE_SECONDS, AT(spread_s), "SECONDS",
+      "after a lost connection wait up to so long: for\n"
+      "fleets, whose clients must not all come at once; 1" },
     { "log-format", 0, W | M, TAKE_LOG_FORMAT, AT(log_json), "text|json",
       "of messages on stderr" },
     { "quiet", 'q', W | M, TAKE_FLAG, AT(quiet), NULL,
@@ -207,6 +210,7 @@ static int take(struct options *o, const struct option *option,
                 const char *value)
 {
     char *place = (char *)o + option->at;
+    uint32_t seconds;
     uint64_t n;
 
     switch (option->type) {
@@ -229,7 +233,8 @@ static int take(struct options *o, const struct option *option,
     case TAKE_SECONDS:
         if (!read_count(value, 86400, &n) || n == 0)
             return usage("1 to 86400", "not a number of seconds:", value);
-        o->timeout_s = (uint32_t)n;
+        seconds = (uint32_t)n;
+        memcpy(place, &seconds, sizeof seconds);
         return 0;
     case TAKE_NAMESPACE:
         return add_namespace(o, value);

@@ -36,6 +36,7 @@ struct options {
     uint64_t memory, objects, max_object;
     const char *kubeconfig, *context;
     bool in_cluster;
+    uint32_t spread_s;
     bool log_json, quiet;
     /* mirror */
     bool secrets, adopt, reset;

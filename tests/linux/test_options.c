@@ -87,6 +87,14 @@ static void test_reads_limits_of_the_mirror(void **state)
     assert_int_equal(60, o.timeout_s);
 }
 
+static void test_each_number_of_seconds_has_its_place(void **state)
+{
+    (void)state;
+    assert_int_equal(0, read_line("watch cm --once --timeout 7 --spread 30"));
+    assert_int_equal(7, o.timeout_s);
+    assert_int_equal(30, o.spread_s);
+}
+
 static void test_says_what_is_wrong(void **state)
 {
     static const struct { const char *line, *words; } cases[] = {
@@ -114,6 +122,7 @@ static void test_says_what_is_wrong(void **state)
         { "watch cm --memory 18446744073709551615G", "not a size" },
         { "watch cm --objects 4294967295", "not a count" },
         { "watch cm --timeout 0", "seconds" },
+        { "mirror /d --spread 86401", "seconds" },
         { "watch cm --log-format xml", "'xml'" },
         { "watch cm --output-watch-events", "-o json" },
         { "watch cm --in-cluster --context x", "--in-cluster" },
@@ -167,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_reads_every_form_of_an_option),
         cmocka_unit_test(test_reads_sizes),
         cmocka_unit_test(test_reads_limits_of_the_mirror),
+        cmocka_unit_test(test_each_number_of_seconds_has_its_place),
         cmocka_unit_test(test_says_what_is_wrong),
         cmocka_unit_test(test_has_room_for_32_namespaces),
         cmocka_unit_test(test_help_anywhere),
