@@ -615,14 +615,16 @@ static void tell_status(const struct box *b, const struct kinf_status *s)
          s->retry_ms, s->stale_ms, s->handler_stuck ? "stuck" : "well");
 }
 
-/* A verification, or the list of one that polls because it may not watch, may
- * be under way; by turns each page of it waits for the others' watches. */
+/* A verification, the list of one that polls because it may not watch, or one
+ * that looks for names may be under way; by turns each page of it waits for the
+ * others' watches. */
 static bool is_listing(const struct box *b)
 {
     struct kinf_status s;
 
     kinf_informer_status(&b->inf, &s);
-    return (world.verifies || b->inf.reflector.no_watch) && s.relisting;
+    return (world.verifies || b->inf.reflector.no_watch || b->nameless) &&
+           s.relisting;
 }
 
 /* Where single requests have no session of their own they wait for a watch's
