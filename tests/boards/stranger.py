@@ -59,13 +59,14 @@ class Stranger:
 
     def root(self, name, form):
         self.openssl("req", "-x509", "-key", self.path(name + ".key"),
-                     "-subj", "/CN=root", "-outform", form, "-out",
+                     "-set_serial", "1", "-subj", "/CN=root", "-outform", form, "-out",
                      self.path(name + ".crt"))
         with open(self.path(name + ".crt"), "rb") as f:
             return f.read()
 
     def signed(self, name, above):
-        """All have one key: making it is what takes time."""
+        """All have one key: making it is what takes time. And one number, so
+        that a chain has one length."""
         with open(self.path("ext"), "w", encoding="ascii") as f:
             f.write("subjectAltName=IP:127.0.0.1\n" if name == "leaf" else
                     "basicConstraints=critical,CA:true\n")
@@ -73,7 +74,7 @@ class Stranger:
                      "/CN=" + name, "-out", self.path("csr"))
         self.openssl("x509", "-req", "-in", self.path("csr"), "-CA",
                      self.path(above + ".crt"), "-CAkey",
-                     self.path("root.key"), "-CAcreateserial", "-extfile",
+                     self.path("root.key"), "-set_serial", "1", "-extfile",
                      self.path("ext"), "-out", self.path(name + ".crt"))
         with open(self.path(name + ".crt"), "rb") as f:
             return f.read()
