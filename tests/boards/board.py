@@ -69,6 +69,7 @@ class Relay:
         self.target, self.open, self.live = port, True, []
         self.said = [] # (by the board, by the server) of each connection
         self.cuts = 0  # so many connections end once the server has answered
+        self.refused = 0 # so many it could not pass on, and closed
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -84,6 +85,7 @@ class Relay:
                     raise OSError
                 two = socket.create_connection(("127.0.0.1", self.target), 5)
             except OSError:
+                self.refused += 1
                 one.close()
                 continue
             taps = (Tap(), Tap())
