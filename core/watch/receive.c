@@ -208,7 +208,7 @@ void kinf_receive_list_end(struct kinf_informer *inf)
 /* Takes in an object or a deletion: entry gets what it is about, or none.
  * Returns what is to be told of it. */
 static int take(struct kinf_informer *inf, struct kinf_exchange *x,
-                           kinf_idx *entry)
+                kinf_idx *entry)
 {
     struct kinf_reflector *r = &inf->reflector;
 
