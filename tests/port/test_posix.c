@@ -71,6 +71,21 @@ static void hosts_that_are_none(struct rig *rig)
     }
 }
 
+/* A reset could overtake what was sent before it. */
+static void a_close_with_unread_bytes_is_no_reset(struct rig *rig)
+{
+    uint64_t sent = 0;
+
+    rig_connect(rig);
+    rig_send(rig, &sent, 30, 30);
+    REQUIRE(peer_do(&rig->peer, "send 5000"), "peer: %s", rig->peer.answer);
+    rig->ops->close(rig->ctx);
+    REQUIRE(peer_do(&rig->peer, "recv 30"), "peer: %s", rig->peer.answer);
+    REQUIRE(peer_do(&rig->peer, "end"), "peer: %s", rig->peer.answer);
+    REQUIRE(strcmp(rig->peer.answer, "end") == 0, "the peer saw: %s",
+            rig->peer.answer);
+}
+
 /* The first address accepts and then fails: the next open begins with the
  * second, and stays with it while it lasts. */
 static void after_a_failure_another_address_is_first(struct rig *rig)
@@ -298,6 +313,7 @@ static const struct check checks[] = {
     CHECK(addresses_of_both_families),
     CHECK(an_address_needs_no_lookup),
     CHECK(hosts_that_are_none),
+    CHECK(a_close_with_unread_bytes_is_no_reset),
     CHECK(after_a_failure_another_address_is_first),
     CHECK(an_address_without_answer_leaves_time_for_the_next),
     CHECK(words_name_address_and_cause),
