@@ -102,6 +102,19 @@ class Sent(unittest.TestCase):
                              server.requests[0].headers["host"])
 
 
+    def test_spread_is_how_long_a_fleet_waits_after_a_lost_connection(self):
+        def lasts(connection, _):
+            connection.send(harness.head(chunked=True))
+            connection.pause(2) # longer than any backoff of this program
+            connection.close()
+        with harness.Server() as server:
+            server.plan("watch", lasts)
+            with watch(server, "--spread", "86400") as k:
+                # Up to a day, and hardly ever less than this; without the
+                # option never more than a second.
+                k.wait_status(lambda s: s["retry_ms"] > 2000)
+
+
 @side_by_side
 class Pages(unittest.TestCase):
     def test_each_page_by_its_token(self):
