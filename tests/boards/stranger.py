@@ -59,8 +59,8 @@ class Stranger:
 
     def root(self, name, form):
         self.openssl("req", "-x509", "-key", self.path(name + ".key"),
-                     "-set_serial", "1", "-subj", "/CN=root", "-outform", form, "-out",
-                     self.path(name + ".crt"))
+                     "-set_serial", "1", "-subj", "/CN=root",
+                     "-outform", form, "-out", self.path(name + ".crt"))
         with open(self.path(name + ".crt"), "rb") as f:
             return f.read()
 
