@@ -63,7 +63,7 @@ int cmd_size(const struct options *o)
         EMPTY_BYTES + table + payload + slack, "");
     row(&out, "--memory               ", memory, "to be given");
     out_text(&out, "\nThe rest of --memory is room for two objects of "
-                   "--max-object; it is touched\nonly when such objects come."
-                   "\n");
+                   "--max-object; it is touched\nonly when such objects come, "
+                   "and up to a quarter of it by much change.\n");
     return out_write(STDOUT_FILENO, text, out.used) ? EXIT_OUTPUT : EXIT_DONE;
 }

@@ -467,7 +467,8 @@ struct kinf_config {
     struct kinf_span user_agent;  /* empty: "kinformer/VERSION" */
     struct kinf_credentials credentials;
     /* After a connection that had lasted is lost, the first attempt is spread
-     * over so long. 0: 1 s; a fleet of a thousand wants 30,000 or more. */
+     * over so long. 0: 1 s, since one user should not wait for a fleet that he
+     * has not; a fleet of a thousand wants 30,000 or more. */
     uint32_t spread_ms;
 };
 
@@ -561,7 +562,11 @@ struct kinf_informer_config {
     enum kinf_streaming streaming;
     uint32_t limit;       /* objects a page; 0: CONFIG_KINF_LIST_LIMIT */
     uint32_t verify_ms;   /* 0: never; see design "a server restored" */
-    uint32_t poll_ms;     /* 405: list again so often; 0: told as an error */
+    /* A watch answered by 405 is told as KINF_ERR_METHOD. 0: it is tried again
+     * each CONFIG_KINF_DENIED_MS, phase DENIED. Else: never again; the resource
+     * is listed so often (30,000 or more keeps below 125 lists an hour), and
+     * between two lists phase is BACKOFF. A 405 to a list waits as long. */
+    uint32_t poll_ms;
     /* Paths to keep, beside the identity; none: all. apiVersion, kind (known
      * and not in a list's items), metadata.managedFields and the last-applied
      * annotation never stay. */
@@ -727,8 +732,12 @@ int kinf_list(struct kinf_informer *inf, struct kinf_list_cursor *cursor,
 int kinf_list_next(struct kinf_informer *inf, struct kinf_list_cursor *cursor,
                    struct kinf_object *out);
 
-/* Walks the values an index holds now, each once, in no order. Zero at first.
- * Returns the length of the value, 0 at the end, or KINF_ERR_NOT_FOUND. */
+/* Walks the values an index holds now, each once, in no order. *at is zero at
+ * first. Returns the length of the value, 0 at the end, or KINF_ERR_NOT_FOUND.
+ * size: CONFIG_KINF_INDEX_VALUE_BYTES. To give a value once, all entries before
+ * its own are asked again: a whole walk may call the index function n * n / 2
+ * times for n objects, and one call is not bounded. For diagnosis, not for each
+ * event. */
 int kinf_index_values(const struct kinf_informer *inf, const char *index,
                       uint32_t *at, char *value, size_t size);
 
