@@ -106,13 +106,15 @@ FORCE:
 
 # A configuration that Kconfig wrote, else the board's defconfig. Values left
 # out keep kinf_config.h's defaults, so that no Kconfig tool is needed here.
-# The header is touched only when it would change.
+# The header is touched only when it would change. Several makes may do this at
+# once (lib and program of one board): each writes a file of its own.
 CONFIG_OF = $(firstword $(wildcard $(O)/$(1)/.config) \
                         $(wildcard boards/$(1)/defconfig))
 $(O)/%/config.h: FORCE
 	@mkdir -p $(@D)
-	@awk -f boards/config.awk $(call CONFIG_OF,$*) /dev/null >$@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@new=$@.$$$$ && \
+	    awk -f boards/config.awk $(call CONFIG_OF,$*) /dev/null >$$new && \
+	    if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 # Goals that build in this very make: on a new machine deps comes before what
 # looks for third parties' sources, below.
