@@ -561,7 +561,9 @@ struct kinf_informer_config {
     bool metadata_only; /* ask for PartialObjectMetadata */
     enum kinf_streaming streaming;
     uint32_t limit;       /* objects a page; 0: CONFIG_KINF_LIST_LIMIT */
-    uint32_t verify_ms;   /* 0: never; see design "a server restored" */
+    /* Periods here and of a resync are below 0x80000000 (24 days): the clock
+     * wraps, and a longer one would be due at once, again and again. */
+    uint32_t verify_ms; /* 0: never; see design "a server restored" */
     /* A watch answered by 405 is told as KINF_ERR_METHOD. 0: it is tried again
      * each CONFIG_KINF_DENIED_MS, phase DENIED. Else: never again; the resource
      * is listed so often (30,000 or more keeps below 125 lists an hour), and
@@ -673,7 +675,8 @@ void kinf_informer_status(const struct kinf_informer *inf,
 
 /* Adds a handler, before or after the start. It gets the whole cache as adds
  * (in_initial_list) and then every change. resync_ms: 0 for none, else each
- * object is shown again (as an update of itself) so often. Returns
+ * object is shown again (as an update of itself) so often, which is below
+ * 0x80000000 as are all periods. Returns
  * KINF_ERR_FULL (sizes.every or sizes.latest) or KINF_ERR_STOPPED. listener is
  * kept until kinf_listener_gone. */
 int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *listener,
