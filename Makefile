@@ -157,7 +157,7 @@ help:
 
 # All but sources and test servers, which take long to come again.
 clean:
-	rm -rf $(filter-out %/src %/apiserver%,$(wildcard $(O)/*))
+	rm -rf $(filter-out %/src $(O)/apiserver%,$(wildcard $(O)/*))
 
 # Changes files: look at the difference before you keep it.
 format:
