@@ -129,6 +129,10 @@ include $(filter-out port/mbedtls/mbedtls.mk,$(wildcard port/*/*.mk))
 include boards/linux/board.mk
 include $(filter-out %/board.mk,$(wildcard boards/linux/*.mk))
 ifneq ($(BOARD),linux)
+ifeq ($(wildcard boards/$(BOARD)/board.mk),)
+$(error no board '$(BOARD)': there are \
+    $(patsubst boards/%/board.mk,%,$(wildcard boards/*/board.mk)))
+endif
 include boards/$(BOARD)/board.mk
 endif
 include tests/tests.mk
