@@ -1,0 +1,40 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What make says to a user's mistake, and what it leaves where it cleans."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, "tests")
+import tap  # noqa: E402
+
+OUT = os.environ["TMPDIR"] + "/out"
+
+
+def make(*words):
+    env = {k: v for k, v in os.environ.items()
+           if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "BOARD", "O")}
+    run = subprocess.run(["make", f"O={OUT}", *words], env=env, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return run.returncode, run.stdout
+
+
+class Makefile(unittest.TestCase):
+    def test_clean_keeps_sources_and_test_servers_alone(self):
+        for name in ("src", "apiserver-1", "apiserver-tools", "linux", "test"):
+            os.makedirs(f"{OUT}/{name}")
+        code, said = make("clean")
+        self.assertEqual(0, code, said)
+        self.assertEqual(["apiserver-1", "apiserver-tools", "src"],
+                         sorted(os.listdir(OUT)))
+
+    def test_an_unknown_board_is_named_with_those_there_are(self):
+        code, said = make("BOARD=nope", "run")
+        self.assertNotEqual(0, code)
+        self.assertRegex(said, "no board 'nope'.* linux .*riscv-virt")
+
+
+if __name__ == "__main__":
+    tap.main()
