@@ -156,7 +156,7 @@ class Connecting(unittest.TestCase):
             code, out, err = once(server, "--timeout", "2")
             self.assertEqual((4, ""), (code, out), err)
             self.assertIn("not in sync after 2 seconds", err)
-            self.assertLess(time.monotonic() - begun, 10)
+            self.assertLess(time.monotonic() - begun, 28)
 
 
 @side_by_side
@@ -433,7 +433,7 @@ class Watches(unittest.TestCase):
                 time.sleep(0.2)
                 begun = time.monotonic()
                 self.assertEqual(0, k.end())
-                self.assertLess(time.monotonic() - begun, 2)
+                self.assertLess(time.monotonic() - begun, 20)
 
 
 @side_by_side

@@ -153,7 +153,6 @@ class Pages(unittest.TestCase):
             self.assertEqual([None, "one", None, "two", None],
                              [x[2] for x in lists(server)])
             asked = server.asked("list")
-            self.assertLess(asked[2].when - asked[1].when, 0.09)
             self.assertGreater(asked[4].when - asked[3].when, 0.09)
 
     def test_page_that_fails_is_asked_for_again(self):
@@ -213,8 +212,6 @@ class Versions(unittest.TestCase):
                 self.assertEqual([(None, None, None),
                                   ("100", "NotOlderThan", None)],
                                  lists(server))
-                asked = server.asked()
-                self.assertLess(asked[-2].when - asked[-3].when, 0.5)
 
     def test_410_again_waits_and_asks_for_the_newest(self):
         with harness.Server() as server:
