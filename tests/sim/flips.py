@@ -80,6 +80,8 @@ def draw(count, seed):
 def main():
     p = mutants.options()
     p.add_argument("--count", type=int, default=20)
+    p.add_argument("--draw", type=int, help="seed of a draw",
+                   default=random.SystemRandom().randrange(1, 1 << 30))
     a = mutants.read_options(p)
     flips = draw(a.count, a.draw)
     results, stale = mutants.try_all(a, flips, mutants.try_one)

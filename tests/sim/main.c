@@ -66,7 +66,7 @@ static const struct {
     { "net", KIND_NET }, { "server", KIND_SERVER }, { "proxy", KIND_PROXY },
     { "restore", KIND_RESTORE }, { "app", KIND_APP }, { "big", KIND_BIG },
     { "broken", KIND_BROKEN }, { "time", KIND_TIME }, { "all", KIND_ALL },
-    { "none", 0 }
+    { "breaks", KIND_BREAKS }, { "none", 0 }
 };
 
 static unsigned kinds_of(const char *list)

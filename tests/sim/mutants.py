@@ -28,7 +28,6 @@ import concurrent.futures
 import glob
 import json
 import os
-import random
 import re
 import shlex
 import shutil
@@ -352,10 +351,6 @@ def pick(a, mutants):
             if name not in known:
                 sys.exit(f"no fault is called {name}")
         mutants = [m for m in mutants if m.name in a.only.split(",")]
-    if a.part:
-        drawn = random.Random(a.draw).sample(
-            mutants, -(-len(mutants) // a.part))
-        mutants = [m for m in mutants if m in drawn]
     return mutants
 
 
@@ -365,7 +360,6 @@ def options():
     p.add_argument("--jsmn", required=True, help="where its header lies")
     p.add_argument("--sets", type=int, default=2, help="of seeds: 1 or 2")
     p.add_argument("--jobs", type=int, default=os.cpu_count())
-    p.add_argument("--draw", type=int, help="seed of a draw")
     p.add_argument("--keep", action="store_true", help="the programs")
     return p
 
@@ -373,7 +367,6 @@ def options():
 def read_options(p):
     a = p.parse_args()
     a.out = os.path.join(a.built, "mutants")
-    a.draw = a.draw or random.SystemRandom().randrange(1, 1 << 30)
     return a
 
 
@@ -381,7 +374,6 @@ def main():
     p = options()
     p.add_argument("--list", default=os.path.join(HERE, "mutants"))
     p.add_argument("--only", help="names, with commas")
-    p.add_argument("--part", type=int, help="6: a sixth, drawn by --draw")
     p.add_argument("--check", action="store_true", help="do all apply?")
     p.add_argument("--faults-only", action="store_true",
                    help="core as it is was run on these seeds elsewhere")
@@ -395,9 +387,8 @@ def main():
     table(mutants, results)
     found = sum(all(f.how for f in r) for r in results.values())
     print(f"{len(mutants)} planted, {found} "
-          f"{'apply' if a.check else 'found'}, {len(stale)} no longer apply" +
-          (f" (drawn by {a.draw})" if a.part else ""))
-    if a.report and not (a.only or a.part or a.check or a.sets < 2):
+          f"{'apply' if a.check else 'found'}, {len(stale)} no longer apply")
+    if a.report and not (a.only or a.check or a.sets < 2):
         report(a.report, len(mutants), found)
     sys.exit(found != len(mutants))
 

@@ -242,6 +242,17 @@ static void draw_meanwhile(struct script *s, struct rng *r, uint64_t at,
         draw(s, r, at + rng_below(r, for_ms), draw_ordinary(r));
 }
 
+/* A list is broken off while somebody is stuck in the middle of it, and objects
+ * go before it can be asked for again. */
+static void draw_break(struct script *s, struct rng *r, uint64_t at)
+{
+    draw(s, r, at, OP_STUCK);
+    array_last(&s->actions)->n[2] = MINUTE / 2;
+    draw(s, r, at + rng_below(r, 10 * SECOND), OP_RELOAD);
+    for (int i = 0; i < 4; i++)
+        draw(s, r, at + 10 * SECOND + rng_below(r, 15 * SECOND), OP_DELETE);
+}
+
 /* What hurts a list needs one: every watch ends, and the version that it would
  * go on from is no longer known, for half a minute. An object may have lost its
  * name by then; the list is cut, perhaps, and objects go before the next. */
@@ -266,6 +277,8 @@ static void draw_relist(struct script *s, struct rng *r, uint64_t at,
             draw(s, r, at + SECOND + rng_below(r, 20 * SECOND),
                  flag(r) ? OP_DELETE : OP_CREATE);
     }
+    if ((mask & KIND_BREAKS) != 0)
+        draw_break(s, r, at + 2);
     a = (struct action){ .at = at + MINUTE / 2, .op = OP_CACHE_WINDOW,
                          .n = { 1000 } };
     *array_push(&s->actions) = a;
@@ -290,7 +303,8 @@ void script_draw(struct script *s, struct rng *r, uint64_t from,
         draw(s, r, at, any_of(r, mask & faults, true));
         draw_meanwhile(s, r, at, until);
         if ((mask & KIND_SERVER) != 0 && (mask & KIND_NET) != 0 &&
-            at + MINUTE < until && rng_percent(r, 20))
+            at + MINUTE < until &&
+            ((mask & KIND_BREAKS) != 0 || rng_percent(r, 20)))
             draw_relist(s, r, at + rng_size(r, 10 * SECOND), mask);
     }
     if ((mask & KIND_RESTORE) != 0 && rng_percent(r, 30)) {

@@ -17,7 +17,8 @@ enum {
     KIND_BIG = 64,    /* objects too large, caches too full */
     KIND_BROKEN = 128, /* objects that cannot be read */
     KIND_TIME = 256,  /* late polls, clocks */
-    KIND_ALL = 511
+    KIND_ALL = 511,
+    KIND_BREAKS = 512 /* each hurt leads to a list that is broken off */
 };
 
 /* name, kind, is it a fault?, what its three numbers are */
