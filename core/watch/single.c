@@ -264,9 +264,11 @@ uint32_t kinf_single_failed(struct kinf_informer *inf, int err)
 {
     struct kinf_reflector *r = &inf->reflector;
 
-    /* A fetched object may be gone meanwhile: the watch will say so. */
-    if (r->probing || err != KINF_ERR_NO_RESOURCE)
+    /* A fetched object may be gone meanwhile: the watch will say so, or after
+     * a list that was not whole the next one. */
+    if (r->probing || err != KINF_ERR_NO_RESOURCE) {
         kinf_reflector_tell(inf, err, &r->aside.item, false);
-    inf->store.freed = true; /* what was not fetched is looked for again */
+        inf->store.freed = true; /* what was not fetched is looked for again */
+    }
     return kinf_recover_backoff(inf, &r->aside);
 }

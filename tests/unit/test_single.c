@@ -429,6 +429,28 @@ static void test_a_fetch_that_fails_is_tried_again_after_the_backoff(
     fake_end_world(&w);
 }
 
+/* What tells that it is gone may be far away, as after a list that was not
+ * whole: nobody asks each second until then. */
+static void test_what_a_fetch_finds_gone_is_not_asked_for_again(void **state)
+{
+    static const struct fake_answer fetch[] = {
+        { ONE "b", 404, STATUS(404), FAKE_WHOLE, NULL },
+        { ONE "b", 200, BIG("b", "4", F400), FAKE_WHOLE, NULL },
+    };
+
+    (void)state;
+    begin_full(fetch, 2);
+    fake_push(&w.server, EVENT("DELETED", BIG("a", "6", F400)));
+    fake_run(&w, 10000);
+    assert_int_equal(1, w.second.requests);
+    /* Something is freed: perhaps it was not gone. */
+    fake_push(&w.server, EVENT("ADDED", META("c", "u-c", "7", ""))
+              EVENT("DELETED", META("c", "u-c", "8", "")));
+    fake_run(&w, 1000);
+    assert_int_equal(2, w.second.requests);
+    fake_end_world(&w);
+}
+
 /* As a list does; the watch goes on meanwhile. */
 static void test_a_single_request_comes_back_when_the_server_asked_it_to(
     void **state)
@@ -734,6 +756,8 @@ int main(void)
             test_a_fetched_state_counts_only_if_it_is_the_one_we_hold),
         cmocka_unit_test(
             test_a_fetch_that_fails_is_tried_again_after_the_backoff),
+        cmocka_unit_test(
+            test_what_a_fetch_finds_gone_is_not_asked_for_again),
         cmocka_unit_test(
             test_a_single_request_comes_back_when_the_server_asked_it_to),
         cmocka_unit_test(test_an_object_of_an_overlong_key_is_not_fetched),
