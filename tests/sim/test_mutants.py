@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # suite: alone timeout=900
-"""test_mutants.py - the proof of the proof: each fault of tests/sim/mutants still
-applies and is found by the first set of seeds, on which test_sim.sh runs core
-as it is: the same faults and seeds on any machine, so the same answer. `make
-sim-mutants` runs all faults on two sets.
+"""test_mutants.py - the proof of the proof: each fault of tests/sim/mutants
+still applies and is found by the first set of seeds, on which test_sim.sh runs
+core as it is: the same faults and seeds on any machine, so the same answer.
+`make sim-mutants` runs all faults on two sets.
 """
 
 import os
