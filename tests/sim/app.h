@@ -72,12 +72,11 @@ struct box {
     uint64_t opens;
     uint32_t whole_lists; /* ever */
     uint64_t listed_rev;  /* of the last one, 0 when it has been looked at */
-    uint32_t listed_restores, listed_by;
+    uint32_t listed_restores;
     uint32_t sessions;    /* bit mask of links that ask for it */
-    struct wait {         /* the server asked us not to come back before */
-        uint64_t until;
-        uint32_t link;    /* by which it did */
-    } waits[2];           /* lists and watches; single requests */
+    /* The server asked us not to come back before: lists and watches; single
+     * requests. */
+    uint64_t wait_until[2];
     uint32_t errors;
     bool nameless; /* some item had no name since it was complete */
     bool torn;     /* a list broke, and none has come whole since */

@@ -58,7 +58,7 @@ void check_after_poll(struct box *b)
     struct kinf_status s;
 
     apps_reap(b);
-    if (b->listed_restores != etcd.restores || world.links[b->listed_by].lost)
+    if (b->listed_restores != etcd.restores)
         b->listed_rev = 0;
     if (b->listed_rev > 0)
         check_swept(b);

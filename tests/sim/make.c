@@ -346,7 +346,7 @@ void box_start(struct box *b)
         b->inf.store.generation = (uint16_t)(UINT16_MAX -
                                              rng_below(choice(), 8));
     b->running = true;
-    b->waits[0].until = b->waits[1].until = 0;
+    b->wait_until[0] = b->wait_until[1] = 0;
     b->stopping = b->has_index = b->listing = b->torn = false;
     b->retold.count = 0;
     box_add_apps(b);

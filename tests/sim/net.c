@@ -446,8 +446,8 @@ static void link_close(void *ctx)
          "connection %u timed out, %llu ms after bytes came", l->number,
          (unsigned long long)(sim.now - l->heard_at));
     net.timed_out = false;
-    l->lost = l->flying > 0 || l->pending.len > 0 || l->dead ||
-              l->reset_at != NEVER;
+    if (l->flying > 0 || l->pending.len > 0 || l->dead || l->reset_at != NEVER)
+        world_lost(l->number);
     if (conn != NULL)
         server_hangup(conn);
     l->phase = KINF_PHASE_CLOSED;

@@ -55,7 +55,6 @@ struct link {
     /* counters */
     uint64_t opens, bytes_up, bytes_down, calls, moves, forgotten;
     uint64_t asked_at, heard_at; /* last byte up, down */
-    bool lost; /* set by a close before all that was sent was read */
 };
 
 /* What is wrong with the network now. Times are until when. */

@@ -93,6 +93,9 @@ void world_told_to_wait(const struct asked *asked, uint32_t seconds);
 void world_retold(const struct asked *asked, uint64_t rev, bool since);
 /* A whole list (its last page, its last initial event) was written. */
 void world_listed(const struct asked *asked, uint64_t rev);
+/* A connection was closed before all that was sent by it had been read: its
+ * owner may not know the last answer. */
+void world_lost(uint32_t link);
 
 void server_init(void);
 bool server_up(void);

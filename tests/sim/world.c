@@ -97,12 +97,11 @@ static struct box *box_of(const struct asked *a)
  * on where the answer before it ended. By turns that may be another's. */
 static void check_manners(struct box *b, const struct asked *a)
 {
-    struct wait *w = &b->waits[is_single(b, a)];
+    uint64_t *until = &b->wait_until[is_single(b, a)];
 
-    MUST(sim.now >= w->until || world.links[w->link].lost,
-         "informer %u: comes back %llu ms too early", b->number,
-         (unsigned long long)(w->until - sim.now));
-    w->until = 0;
+    MUST(sim.now >= *until, "informer %u: comes back %llu ms too early",
+         b->number, (unsigned long long)(*until - sim.now));
+    *until = 0;
     MUST(world.turns || !a->watch || a->stream || a->version >= a->told,
          "informer %u: watches from %llu, and was told of %llu", b->number,
          (unsigned long long)a->version, (unsigned long long)a->told);
@@ -134,18 +133,14 @@ void world_asked(const struct asked *a)
 void world_told_to_wait(const struct asked *a, uint32_t seconds)
 {
     uint64_t ms = (uint64_t)seconds * SECOND;
-    struct wait *w;
     struct box *b;
 
     if (world.box_count == 0)
         return;
     b = box_of(a);
-    w = &b->waits[is_single(b, a)];
     if (ms > CONFIG_KINF_RETRY_AFTER_CAP_MS)
         ms = CONFIG_KINF_RETRY_AFTER_CAP_MS;
-    w->until = sim.now + ms;
-    w->link = a->link;
-    world.links[a->link].lost = false;
+    b->wait_until[is_single(b, a)] = sim.now + ms;
 }
 
 void world_retold(const struct asked *a, uint64_t rev, bool since)
@@ -163,9 +158,21 @@ void world_listed(const struct asked *a, uint64_t rev)
         return;
     b->whole_lists++;
     b->listed_rev = rev;
-    b->listed_by = a->link;
-    world.links[a->link].lost = false;
     b->listed_restores = etcd.restores;
+}
+
+void world_lost(uint32_t link)
+{
+    const struct kinf_lease *owner = world.sessions[link].owner;
+
+    for (uint32_t i = 0; i < world.box_count; i++) {
+        struct box *b = &world.boxes[i];
+
+        if (owner == &b->inf.main.lease)
+            b->wait_until[0] = b->listed_rev = 0;
+        if (owner == &b->inf.single.lease)
+            b->wait_until[1] = 0;
+    }
 }
 
 /* ---- the loop ----------------------------------------------------------- */
