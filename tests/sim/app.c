@@ -180,22 +180,41 @@ static bool has_left(const struct app *a, uint32_t object, uint32_t seq)
     return false;
 }
 
-/* Can it be shown an old state, or that there is none, after that with seq? */
-static bool is_retold(const struct app *a, uint32_t seq, uint32_t state)
+/* Can it be told, after the state with seq, that an object is gone? */
+static bool is_gone_again(const struct app *a, uint32_t seq)
+{
+    for (size_t i = 0; i < a->box->retold.count; i++)
+        if (a->box->retold.at[i].seq >= seq)
+            return true;
+    return false;
+}
+
+/* A restore makes a state of its own of what comes back. */
+static bool is_copy(uint32_t x, uint32_t y)
+{
+    const struct state *a = &etcd.states.at[x], *b = &etcd.states.at[y];
+
+    return a->object == b->object && a->rev == b->rev;
+}
+
+/* The old state it can be shown, after that with seq, or none. */
+static uint32_t retold(const struct app *a, uint32_t seq,
+                       const struct kinf_object *now)
 {
     const struct box *b = a->box;
+    uint32_t old = state_of(b, now, 0);
 
-    for (size_t i = 0; i < b->retold.count; i++) {
+    for (size_t i = 0; i < b->retold.count && old != NO_STATE; i++) {
         const struct retold *r = &b->retold.at[i];
+        uint32_t at = r->since ? old
+                               : etcd_at(b->view.res, key_of(old), r->rev);
 
-        if (r->seq < seq)
-            continue;
-        if (state == NO_STATE ||
-            (r->since ? etcd.states.at[state].rev > r->rev
-                      : etcd_at(b->view.res, key_of(state), r->rev) == state))
-            return true;
+        if (r->seq >= seq && at != NO_STATE &&
+            (r->since ? etcd.states.at[at].rev > r->rev
+                      : is_copy(at, old) && looks_so(b, now, at)))
+            return at;
     }
-    return false;
+    return NO_STATE;
 }
 
 static void check_was(struct app *a, const struct shown *s,
@@ -222,7 +241,7 @@ static void check_delete(struct app *a, const struct shown *s,
              WHO ": a delete with an object in latest mode", WHO_ARGS);
     else
         check_was(a, s, was);
-    MUST(is_retold(a, s->seq, NO_STATE) || has_left(a, s->object - 1, s->seq),
+    MUST(is_gone_again(a, s->seq) || has_left(a, s->object - 1, s->seq),
          WHO ": a delete of " KEY " that the server did not make", WHO_ARGS,
          KEY_ARGS(was));
 }
@@ -237,10 +256,10 @@ static uint32_t next_state(const struct app *a, const struct shown *s,
 
     if (view_holds(&b->view, state))
         return state;
-    old = state_of(b, now, 0);
-    return now->resource_version.len == 0 ||
-                   (old != NO_STATE && is_retold(a, s->seq, old))
-               ? old : state;
+    if (now->resource_version.len == 0)
+        return state_of(b, now, 0);
+    old = retold(a, s->seq, now);
+    return old != NO_STATE ? old : state;
 }
 
 /* Returns the state shown. */
