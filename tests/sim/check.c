@@ -144,6 +144,8 @@ static void note_trickle(void)
         trickles |= world.links[i].last_at > sim.now + 2 * SECOND;
     if (trickles)
         world.trickled_at = sim.now;
+    else if (world.trickled_at < server.blank_at)
+        world.trickled_at = server.blank_at;
 }
 
 /* and when the time that passes is not the server's alone. */

@@ -61,6 +61,7 @@ struct server {
     bool error_date; /* Retry-After as a date */
     uint32_t retry_after_s; /* the same for all; 0: by chance */
     uint64_t odd_until;
+    uint64_t blank_at; /* bytes came that are no event */
     enum odd odd;
     uint64_t no_bookmarks_until;
     uint64_t mute_until;  /* answers fall silent, */

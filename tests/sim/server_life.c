@@ -170,6 +170,8 @@ void server_stray(enum stray stray)
             watch_error(&t, 410, "Expired", "too old resource version", NULL);
         else
             text_add(&t, lines[stray]);
+        if (stray == STRAY_BLANK)
+            server.blank_at = sim.now;
         watch_write_text(c, &t);
         if (stray >= STRAY_ERROR_500 && stray <= STRAY_ERROR_410)
             watch_end(c);
