@@ -182,11 +182,13 @@ KINF_APART static uint32_t poll_informer(struct kinf_informer *inf)
 
 static uint32_t poll_session(struct kinf_session *s)
 {
+    uint32_t wait = UINT32_MAX;
+
     if (s->get_step != NULL)
-        s->get_step(s);
+        wait = s->get_step(s);
     if (CONFIG_KINF_STOP && s->k->stopping && s->owner == NULL)
         kinf_session_close(s);
-    return kinf_session_wait(s);
+    return earlier_ms(wait, kinf_session_wait(s));
 }
 
 uint32_t kinf_poll(struct kinf *k)

@@ -239,7 +239,8 @@ struct kinf_session {
     const char *template_;     /* of the request, to send it again */
     uint64_t bytes;
     struct kinf_get *gets;
-    void (*get_step)(struct kinf_session *session);
+    /* Goes on with the first of them. Returns milliseconds that it can wait. */
+    uint32_t (*get_step)(struct kinf_session *session);
     union {
         struct kinf_http_request request;
         struct {

@@ -16,6 +16,8 @@ static void finish(struct kinf_session *s, int err, struct kinf_span message)
     s->gets = get->next;
     if (s->gets == NULL)
         s->get_step = NULL;
+    else
+        kinf_wake(s->k);
     kinf_session_release(s, &get->lease);
     get->end(get->ctx, err, status, message);
 }
@@ -25,7 +27,6 @@ static int send_get(struct kinf_session *s, struct kinf_get *get)
     struct kinf_http_request *q = &s->u.request;
 
     get->sent = true;
-    get->progress_ms = s->k->now_ms;
     kinf_http_request_init(q);
     *http_value(q, 'o') = get->path;
     *http_value(q, 'x') = get->accept;
@@ -37,9 +38,24 @@ static int take_head(struct kinf_session *s, struct kinf_get *get)
     const struct kinf_http_response *r = &s->u.answer.response;
 
     get->status = r->status;
+    get->opened_ms = s->k->now_ms;
     if (r->status != 200)
         return kinf_status_error(r->status, false);
     return r->json ? KINF_OK : KINF_ERR_HTTP_TYPE;
+}
+
+/* Milliseconds until a body that stands still, or does not end, is given up. Up
+ * to the head the session has its own deadlines. */
+static uint32_t patience(const struct kinf_session *s,
+                         const struct kinf_get *get)
+{
+    uint32_t now = s->k->now_ms;
+
+    if (get->status == 0)
+        return UINT32_MAX;
+    return earlier_ms(
+        deadline_left(get->progress_ms + CONFIG_KINF_BODY_MS, now),
+        deadline_left(get->opened_ms + CONFIG_KINF_OBJECT_MS, now));
 }
 
 /* One step. Positive: the answer is whole, or enough was seen. */
@@ -54,12 +70,8 @@ static int step(struct kinf_session *s, struct kinf_get *get)
     if (event != KINF_ERR_AGAIN)
         get->progress_ms = s->k->now_ms;
     switch (event) {
-    case KINF_ERR_AGAIN: /* up to the head the session has its own deadlines */
-        return get->status != 0 &&
-                       deadline_passed(get->progress_ms + CONFIG_KINF_BODY_MS,
-                                       s->k->now_ms)
-                   ? KINF_ERR_TIMEOUT
-                   : KINF_ERR_AGAIN;
+    case KINF_ERR_AGAIN:
+        return patience(s, get) == 0 ? KINF_ERR_TIMEOUT : KINF_ERR_AGAIN;
     case SESSION_HEAD:
         return take_head(s, get);
     case SESSION_BODY:
@@ -73,7 +85,7 @@ static int step(struct kinf_session *s, struct kinf_get *get)
     }
 }
 
-static void get_step(struct kinf_session *s)
+static uint32_t get_step(struct kinf_session *s)
 {
     struct kinf_get *get = s->gets;
     struct kinf_span words = { "", 0 };
@@ -82,10 +94,11 @@ static void get_step(struct kinf_session *s)
     while (err == KINF_OK)
         err = step(s, get);
     if (err == KINF_ERR_AGAIN)
-        return;
+        return patience(s, get);
     if (err < 0)
         kinf_session_reason(s, &words);
     finish(s, err < 0 ? err : KINF_OK, words);
+    return UINT32_MAX;
 }
 
 void kinf_session_get(struct kinf_session *s, struct kinf_get *get)

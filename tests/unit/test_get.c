@@ -165,6 +165,54 @@ static void test_a_body_that_stands_still_times_out(void **state)
     fake_end_world(&w);
 }
 
+/* Bytes that trickle are progress, but not for ever. */
+static void test_a_body_that_does_not_end_times_out(void **state)
+{
+    static const struct fake_answer script[] = {
+        { NULL, 200, "01234", FAKE_OPEN, NULL },
+    };
+    uint32_t ms = 0;
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    fake_get(&get, &w.session, "/a");
+    get.get.body = NULL;
+    fake_run(&w, 0);
+    for (; ms + 1000 < CONFIG_KINF_OBJECT_MS; ms += 1000) {
+        fake_run(&w, 1000);
+        fake_push(&w.server, "5");
+    }
+    assert_int_equal(0, get.ends);
+    fake_run(&w, CONFIG_KINF_OBJECT_MS - ms);
+    assert_int_equal(1, get.ends);
+    EXPECT_ERR(KINF_ERR_TIMEOUT, get.err);
+    fake_end_world(&w);
+}
+
+/* The loop is asked to come back when a get can wait no longer, and at once for
+ * the next in line. */
+static void test_a_get_alone_ends_the_sleep(void **state)
+{
+    static const struct fake_answer script[] = {
+        { "/a", 200, "0", FAKE_WHOLE, NULL },
+        { "/b", 200, "1", FAKE_OPEN, NULL },
+    };
+    uint32_t sleep = 0;
+
+    (void)state;
+    begin(script, COUNT_OF(script));
+    fake_get(&get, &w.session, "/a");
+    fake_get(&other, &w.session, "/b");
+    while (get.ends == 0)
+        sleep = kinf_poll(&w.k);
+    assert_int_equal(0, sleep);
+    for (int i = 0; i < 100; i++) /* in the smallest steps, too */
+        sleep = kinf_poll(&w.k);
+    assert_int_equal(1, other.pieces);
+    assert_int_equal(CONFIG_KINF_BODY_MS, sleep);
+    fake_end_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +225,8 @@ int main(void)
         cmocka_unit_test(test_a_get_asks_for_json_unless_told),
         cmocka_unit_test(test_a_body_nobody_wants_is_read_over),
         cmocka_unit_test(test_a_body_that_stands_still_times_out),
+        cmocka_unit_test(test_a_body_that_does_not_end_times_out),
+        cmocka_unit_test(test_a_get_alone_ends_the_sleep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
