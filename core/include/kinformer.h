@@ -529,7 +529,8 @@ void kinf_session_init(struct kinf_session *session, struct kinf *k,
 
 /* One GET beside the informers, such as discovery. The struct is the caller's
  * and kept until end() is called; from inside end() it may be used again. Not
- * repeated on an error. */
+ * repeated on an error. Its body has CONFIG_KINF_BODY_MS from byte to byte, and
+ * CONFIG_KINF_OBJECT_MS in all. */
 struct kinf_get {
     struct kinf_span path;   /* "/apis/apps/v1", sent as it stands */
     struct kinf_span accept; /* empty: application/json */
@@ -541,7 +542,7 @@ struct kinf_get {
     struct kinf_get *next; /* private from here */
     struct kinf_lease lease;
     int status;
-    uint32_t progress_ms;
+    uint32_t opened_ms, progress_ms;
     bool sent;
 };
 void kinf_session_get(struct kinf_session *session, struct kinf_get *get);
@@ -561,13 +562,11 @@ struct kinf_informer_config {
     bool metadata_only; /* ask for PartialObjectMetadata */
     enum kinf_streaming streaming;
     uint32_t limit;       /* objects a page; 0: CONFIG_KINF_LIST_LIMIT */
-    /* Periods here and of a resync are below 0x80000000 (24 days): the clock
-     * wraps, and a longer one would be due at once, again and again. */
-    uint32_t verify_ms; /* 0: never; see design "a server restored" */
+    uint32_t verify_ms; /* 0: never; else at most INT32_MAX: the clock wraps */
     /* A watch answered by 405 is told as KINF_ERR_METHOD. 0: it is tried again
      * each CONFIG_KINF_DENIED_MS, phase DENIED. Else: never again; the resource
-     * is listed so often (30,000 or more keeps below 125 lists an hour), and
-     * between two lists phase is BACKOFF. A 405 to a list waits as long. */
+     * is listed so often (30,000 or more keeps below 125 lists an hour; at most
+     * INT32_MAX), and between two lists phase is BACKOFF. */
     uint32_t poll_ms;
     /* Paths to keep, beside the identity; none: all. apiVersion, kind (known
      * and not in a list's items), metadata.managedFields and the last-applied
@@ -675,10 +674,9 @@ void kinf_informer_status(const struct kinf_informer *inf,
 
 /* Adds a handler, before or after the start. It gets the whole cache as adds
  * (in_initial_list) and then every change. resync_ms: 0 for none, else each
- * object is shown again (as an update of itself) so often, which is below
- * 0x80000000 as are all periods. Returns
- * KINF_ERR_FULL (sizes.every or sizes.latest) or KINF_ERR_STOPPED. listener is
- * kept until kinf_listener_gone. */
+ * object is shown again (as an update of itself) so often, at most INT32_MAX.
+ * Returns KINF_ERR_FULL (sizes.every or sizes.latest) or KINF_ERR_STOPPED.
+ * listener is kept until kinf_listener_gone. */
 int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *listener,
                       const struct kinf_event_handler *handler, void *ctx,
                       enum kinf_mode mode, uint32_t resync_ms);

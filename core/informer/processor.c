@@ -479,7 +479,7 @@ int kinf_listener_add(struct kinf_informer *inf, struct kinf_listener *l,
     KINF_ASSERT(handler->on_delete != NULL && handler->on_truncated != NULL);
     KINF_ASSERT(CONFIG_KINF_FILTERS || handler->filter == NULL);
     KINF_ASSERT(CONFIG_KINF_LATE || !inf->started);
-    KINF_ASSERT(CONFIG_KINF_RESYNC || resync_ms == 0);
+    KINF_ASSERT(resync_ms <= (CONFIG_KINF_RESYNC ? INT32_MAX : 0));
     KINF_ASSERT(CONFIG_KINF_LATEST_MODE || mode == KINF_EVERY);
     if (CONFIG_KINF_STOP && (inf->stopping || inf->stopped))
         return KINF_ERR_STOPPED;

@@ -111,8 +111,8 @@ static void check_sizes(const struct kinf_informer_config *config)
     KINF_ASSERT(CONFIG_KINF_LATEST_MODE || z->latest == 0);
     KINF_ASSERT(CONFIG_KINF_INDEXES || z->postings == 0);
     KINF_ASSERT(CONFIG_KINF_SOURCE || config->source == NULL);
-    KINF_ASSERT(CONFIG_KINF_VERIFY || config->verify_ms == 0);
-    KINF_ASSERT(CONFIG_KINF_POLLING || config->poll_ms == 0);
+    KINF_ASSERT(config->verify_ms <= (CONFIG_KINF_VERIFY ? INT32_MAX : 0));
+    KINF_ASSERT(config->poll_ms <= (CONFIG_KINF_POLLING ? INT32_MAX : 0));
     KINF_ASSERT(CONFIG_KINF_SECOND_SESSION || config->single == NULL);
     KINF_ASSERT(config->keep_count <= CONFIG_KINF_KEEP_PATHS);
     KINF_ASSERT(CONFIG_KINF_METADATA || !config->metadata_only);

@@ -152,7 +152,8 @@ static uint32_t wait_after(struct kinf_informer *inf, unsigned code)
         return 0;
     }
     if (CONFIG_KINF_POLLING && code == CODE_METHOD &&
-        inf->config->poll_ms > 0) {
+        inf->config->poll_ms > 0 &&
+        r->main.request.type != KINF_REQUEST_LIST) {
         r->no_watch = true;
         r->can_resume = false;
         return inf->config->poll_ms;

@@ -69,23 +69,53 @@ static void expect_wrong(const struct wrong *wrong)
     expect_assert_failure(make(wrong));
 }
 
+/* All but the informer. */
+static void prepare_all(void *memory)
+{
+    fake_prepare(&w);
+    kinf_init(&w.k, &w.config);
+    kinf_session_init(&w.session, &w.k, &fake_transport, &w.server, w.buffer,
+                      sizeof(w.buffer));
+    w.informer.session = &w.session;
+    w.informer.memory = memory;
+}
+
 static void test_sizes_that_cannot_work_stop_at_an_assertion(void **state)
 {
     void *memory = malloc(8u << 20);
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(wrongs); i++) {
-        fake_prepare(&w);
-        kinf_init(&w.k, &w.config);
-        kinf_session_init(&w.session, &w.k, &fake_transport, &w.server,
-                          w.buffer, sizeof(w.buffer));
-        w.informer.session = &w.session;
-        w.informer.memory = memory;
+        prepare_all(memory);
         if (i == 0)
             make(&wrongs[i]);
         else
             expect_wrong(&wrongs[i]);
     }
+    free(memory);
+}
+
+/* A longer one would be due at once: the clock wraps. */
+static void test_a_period_is_at_most_half_the_clock(void **state)
+{
+    void *memory = malloc(1u << 20);
+    const uint32_t most = INT32_MAX;
+
+    (void)state;
+    prepare_all(memory);
+    w.informer.verify_ms = most + 1;
+    expect_wrong(&wrongs[0]);
+    prepare_all(memory);
+    w.informer.poll_ms = most + 1;
+    expect_wrong(&wrongs[0]);
+    prepare_all(memory);
+    w.informer.verify_ms = w.informer.poll_ms = most;
+    make(&wrongs[0]);
+    expect_assert_failure(kinf_listener_add(&w.inf, &late.listener,
+                                            &fake_events, &late, KINF_LATEST,
+                                            most + 1));
+    EXPECT_ERR(KINF_OK, kinf_listener_add(&w.inf, &late.listener, &fake_events,
+                                          &late, KINF_LATEST, most));
     free(memory);
 }
 
@@ -557,6 +587,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes_that_cannot_work_stop_at_an_assertion),
+        cmocka_unit_test(test_a_period_is_at_most_half_the_clock),
         cmocka_unit_test(test_a_buffer_of_a_session_holds_256_bytes),
         cmocka_unit_test(test_a_program_of_another_layout_is_stopped),
         cmocka_unit_test(test_a_server_has_a_name),

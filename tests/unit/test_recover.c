@@ -272,6 +272,25 @@ static void test_what_cannot_be_watched_is_not_streamed(void **state)
     fake_end_world(&w);
 }
 
+/* However often it is to be listed. */
+static void test_a_list_that_may_not_be_asked_for_is_denied(void **state)
+{
+    static const struct fake_answer script[] = {
+        { PAGED, 405, STATUS(405), FAKE_WHOLE, NULL },
+        ONE_LIST,
+    };
+
+    (void)state;
+    fake_prepare(&w);
+    w.informer.poll_ms = 10;
+    FAKE_PLAY(&w.server, script);
+    fake_begin(&w);
+    fake_run(&w, 100);
+    assert_int_equal(KINF_INFORMER_DENIED, fake_status(&w).phase);
+    assert_int_equal(CONFIG_KINF_DENIED_MS, until_request(2) + 100);
+    fake_end_world(&w);
+}
+
 static void test_denied_informers_say_so(void **state)
 {
     static const struct fake_answer script[] = {
@@ -623,6 +642,7 @@ int main(void)
         cmocka_unit_test(
             test_what_cannot_be_watched_is_listed_again_if_so_asked),
         cmocka_unit_test(test_what_cannot_be_watched_is_not_streamed),
+        cmocka_unit_test(test_a_list_that_may_not_be_asked_for_is_denied),
         cmocka_unit_test(test_denied_informers_say_so),
         cmocka_unit_test(test_a_record_too_large_is_a_state_of_its_own),
         cmocka_unit_test(
