@@ -84,6 +84,13 @@ class Size(unittest.TestCase):
         self.assertGreater(two - one, payload)
         self.assertLess(two - one, payload * 1.2)
 
+    def test_counts_the_holes_that_compaction_leaves(self):
+        """An eighth of what lives, and half of the largest object: arena.c's
+        worth_it."""
+        words = ("--objects", "100", "--bytes", "2K", "--max-object")
+        self.assertEqual(2048, self.resident(*words, "5M") -
+                         self.resident(*words, "1M"))
+
     def test_refuses_what_no_machine_holds(self):
         code, _, _ = program.run("size", "--objects", "4294967294",
                                  "--bytes", "1000G")
