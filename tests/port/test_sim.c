@@ -56,6 +56,11 @@ void server_hangup(struct conn *c)
     c->link = NULL;
 }
 
+void world_lost(uint32_t link)
+{
+    (void)link; /* nobody keeps account of what was asked */
+}
+
 /* Asked before bytes are sent: an API server may still be answering. */
 bool server_idle(const struct conn *c)
 {

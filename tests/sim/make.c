@@ -218,6 +218,8 @@ static void make_box(struct box *b)
     c->streaming = one_in(2) && CONFIG_KINF_STREAMING ? KINF_STREAM_AUTO
                                                       : KINF_STREAM_NEVER;
     c->limit = one_in(3) ? 0 : rng_size(choice(), 20);
+    if (world.turns && c->limit > 0)
+        c->limit += 20; /* a page a turn: see KINF_TURN_SECONDS */
     c->verify_ms = world.verifies ? rng_range(choice(), 4, 8) * MINUTE : 0;
     c->poll_ms = one_in(2) && CONFIG_KINF_POLLING ? 2 * MINUTE : 0;
     c->sizes = draw_sizes();

@@ -92,6 +92,8 @@ void world_told_to_wait(const struct asked *asked, uint32_t seconds);
 /* An answer tells the past: all that was at rev; or, where a streaming list is
  * answered by a watch, what has been since. */
 void world_retold(const struct asked *asked, uint64_t rev, bool since);
+/* A watch begins: after a list that told the past, all since then comes. */
+void world_watched(const struct asked *asked, uint64_t rev);
 /* A whole list (its last page, its last initial event) was written. */
 void world_listed(const struct asked *asked, uint64_t rev);
 /* A connection was closed before all that was sent by it had been read: its

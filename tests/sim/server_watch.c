@@ -304,11 +304,12 @@ void watch_begin(struct conn *c)
     } else if (q->version < window_from(c)) {
         watch_expired(c);
     } else {
-        if (q->initial_events) {
-            struct asked asked = conn_asked(c);
+        struct asked asked = conn_asked(c);
 
+        if (q->initial_events)
             world_retold(&asked, q->version, true);
-        }
+        else
+            world_watched(&asked, q->version);
         TELL("server: watch from %llu for %u s",
              (unsigned long long)q->version, q->timeout_seconds);
         watch_on(c, q->version);

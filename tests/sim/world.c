@@ -150,6 +150,18 @@ void world_retold(const struct asked *a, uint64_t rev, bool since)
             (struct retold){ rev, etcd.seq, since };
 }
 
+void world_watched(const struct asked *a, uint64_t rev)
+{
+    struct box *b = world.box_count > 0 ? box_of(a) : NULL;
+
+    for (size_t i = 0; b != NULL && i < b->retold.count; i++) {
+        if (b->retold.at[i].since || b->retold.at[i].rev != rev)
+            continue;
+        world_retold(a, rev, true);
+        return;
+    }
+}
+
 void world_listed(const struct asked *a, uint64_t rev)
 {
     struct box *b = world.box_count > 0 ? box_of(a) : NULL;
