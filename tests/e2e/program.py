@@ -112,7 +112,8 @@ class Kinformer:
         self.process.send_signal(number)
 
     def end(self, number=signal.SIGTERM, seconds=10):
-        """Signals it and returns its exit code."""
+        """Signals it and returns its exit code. Waits less than any deadline
+        of the program as it ships lasts: it is to wait for none."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(seconds)

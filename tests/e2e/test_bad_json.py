@@ -81,13 +81,11 @@ class Framing(unittest.TestCase):
                      b'{"type":"MODIFIED","object":{"metadata":]}\n')
         again = events(b'{"type":"MODIFIED","object":{"metadata":]}\n')
         with harness.Server() as server:
-            server.items = [configmap("a", 5)]
+            server.plan("list", objects(configmap("a", 5)),
+                        objects(configmap("a", 103), version=103))
             server.plan("watch", bad, again, server._watch)
             with watch(server) as k:
                 k.line_with("MODIFIED  default/a  rv 101")
-                server.wait_asked("watch", 2)
-                self.assertEqual(1, len(server.asked("list")))
-                server.items, server.version = [configmap("a", 103)], 103
                 k.line_with("MODIFIED  default/a  rv 103")
                 asked = server.wait_asked("watch", 3)
                 self.assertEqual(["100", "101", "103"], asked_versions(asked))

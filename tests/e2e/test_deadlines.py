@@ -11,6 +11,7 @@ import harness
 import tap
 from harness import (configmap, drips, event, events, head, list_body, objects,
                      once, raw, side_by_side, text, watch)
+from program import GATEWAY
 
 BODY = list_body(configmap("a", 5), configmap("b", 6))
 
@@ -428,12 +429,10 @@ class Watches(unittest.TestCase):
                              ("stream", harness.refusal(403))):
             with self.subTest(kind=kind), harness.Server() as server:
                 server.plan(kind, answer)
-                k = watch(server)
+                k = watch(server, binary=GATEWAY)
                 server.wait_asked(kind)
                 time.sleep(0.2)
-                begun = time.monotonic()
                 self.assertEqual(0, k.end())
-                self.assertLess(time.monotonic() - begun, 20)
 
 
 @side_by_side

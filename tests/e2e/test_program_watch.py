@@ -245,18 +245,14 @@ class Ends(unittest.TestCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             with Kinformer("watch", "cm", *config()) as k:
                 k.error_with("in sync")
-                began = time.monotonic()
                 self.assertEqual(0, k.end(number))
-                self.assertLess(time.monotonic() - began, 20)
 
     def test_signals_end_it_while_the_server_is_away(self):
         server.command("pause")
         try:
             with Kinformer("watch", "cm", *config()) as k:
                 time.sleep(0.5)
-                began = time.monotonic()
                 self.assertEqual(0, k.end())
-                self.assertLess(time.monotonic() - began, 20)
         finally:
             server.command("resume")
 
@@ -361,15 +357,16 @@ class Systemd(unittest.TestCase):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path("notify"))
             notify.settimeout(20)
+            began = time.monotonic()
             with Kinformer("watch", "cm", *config(), WATCHDOG_USEC="400000",
                            NOTIFY_SOCKET=path("notify")) as k:
-                first = notify.recv(200).decode()
-                while first == "WATCHDOG=1":
-                    first = notify.recv(200).decode()
-                self.assertIn("READY=1\n", first)
-                beats = 0
-                while beats < 5:
-                    beats += notify.recv(200) == b"WATCHDOG=1"
+                said, beat = [], "WATCHDOG=1"
+                while said.count(beat) < 6 or len(set(said)) < 2:
+                    said.append(notify.recv(200).decode())
+                self.assertIn("READY=1\nSTATUS=in sync\n", said)
+                # Each 0.2 s, however slow the machine is.
+                self.assertLessEqual((said.count(beat) - 1) * 0.2,
+                                     time.monotonic() - began)
                 k.end()
                 left = b""
                 while left != b"STOPPING=1":

@@ -57,9 +57,7 @@ class Left(unittest.TestCase):
             k = watch(server, kubeconfig=config, binary=GATEWAY,
                       KINF_MARK=mark.partition("=")[2])
             wait_for(lambda: k.errors)
-            begun = time.monotonic()
             self.assertEqual(0, k.end())
-            self.assertLess(time.monotonic() - begun, 20)
             wait_for(lambda: not marked(mark), 5)
 
     def test_no_file(self):
