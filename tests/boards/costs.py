@@ -12,12 +12,13 @@ import os
 import subprocess
 import sys
 
-for folder in ("tests/apiserver", "tests/boards", "boards"):
+for folder in ("tests", "tests/apiserver", "tests/boards", "boards"):
     sys.path.insert(0, folder)
 import apiserver  # noqa: E402
 import board  # noqa: E402
 import budget  # noqa: E402
 import measure  # noqa: E402
+import own_make  # noqa: E402
 
 BASE = {"TLS_ARENA_BYTES": 49152, "STOP": "y"}
 # Name, symbols, whether the client shows a certificate.
@@ -46,14 +47,11 @@ def make(facts, number, symbols, identity):
     node = sorted(f"tests/boards/node/{n}"
                   for n in os.listdir("tests/boards/node")
                   if n.endswith(".c"))
-    run = subprocess.run(
-        ["make", "--no-print-directory", "BOARD=" + facts["name"], "O=" + out,
-         "FW_NAME=node", "FW_APP=" + " ".join(node), "RAM_MAX=4000000",
-         "FLASH_MAX=4000000", *(["FW_DEFINES=-DNODE_IDENTITY"] if identity
-                                else []), folder + "/node.elf"],
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={k: v for k, v in os.environ.items()
-             if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}, check=False)
+    run = own_make.make(
+        "BOARD=" + facts["name"], "O=" + out, "FW_NAME=node",
+        "FW_APP=" + " ".join(node), "RAM_MAX=4000000", "FLASH_MAX=4000000",
+        *(["FW_DEFINES=-DNODE_IDENTITY"] if identity else []),
+        folder + "/node.elf")
     if run.returncode:
         sys.exit(run.stdout)
     parts, wholes, _ = budget.read_map(folder + "/node.map")

@@ -16,20 +16,16 @@ import time
 import unittest
 
 sys.path.insert(0, "tests")
+import own_make  # noqa: E402
 import tap  # noqa: E402
 
 HERE = os.environ["TMPDIR"]
 BOARDS = ("lm3s6965evb", "mps2-an386")
 SOURCES = os.path.abspath("build/src")
-ENV = {k: v for k, v in os.environ.items()
-       if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
 
 
 def make(board, *words, out=HERE, folder="."):
-    return subprocess.run(
-        ["make", "--no-print-directory", "-C", folder, "BOARD=" + board,
-         "O=" + out, *words], text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, env=ENV)
+    return own_make.make("-C", folder, "BOARD=" + board, "O=" + out, *words)
 
 
 class Terminal:
@@ -39,7 +35,7 @@ class Terminal:
         self.pid, self.end = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], command, dict(
-                ENV, TERM="xterm", LINES="24", COLUMNS="80"))
+                own_make.ENV, TERM="xterm", LINES="24", COLUMNS="80"))
         self.said = b""
 
     def wait(self, pattern, seconds=60):

@@ -5,7 +5,6 @@ Zephyr and ESP-IDF say what those SDKs' tools would read."""
 
 import glob
 import os
-import subprocess
 import sys
 import unittest
 
@@ -13,6 +12,7 @@ sys.path.insert(0, "tests")
 import kconfiglib  # noqa: E402
 import tap  # noqa: E402
 import yaml  # noqa: E402
+from own_make import sh  # noqa: E402
 
 HERE = os.environ["TMPDIR"]
 JSMN, MBEDTLS, LWIP = (
@@ -23,14 +23,6 @@ CORE = sorted(glob.glob("core/*.c") + glob.glob("core/*/*.c"))
 HOOK = ("#include <stdlib.h>\n#include <kinformer.h>\n"
         "void kinf_assert_failed(unsigned file, unsigned line)\n"
         "{\n    (void)file;\n    (void)line;\n    abort();\n}\n")
-
-
-def sh(*command):
-    """Without what an outer make left in the environment."""
-    env = {k: v for k, v in os.environ.items()
-           if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env=env)
 
 
 def write(path, text):

@@ -6,23 +6,14 @@ compiler, and only then is anything built again."""
 import json
 import os
 import re
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, "tests")
 import tap  # noqa: E402
+from own_make import make  # noqa: E402
 
 HERE = os.environ["TMPDIR"]
-
-
-def make(*words):
-    """With an output folder of its own, and nothing of the outer make."""
-    env = {k: v for k, v in os.environ.items()
-           if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    return subprocess.run(["make", "--no-print-directory", "O=" + HERE,
-                           *words], text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env=env)
 
 
 def ring():
@@ -32,7 +23,7 @@ def ring():
 
 class Config(unittest.TestCase):
     def works(self, *words):
-        run = make(*words)
+        run = make("O=" + HERE, *words)
         self.assertEqual(0, run.returncode, run.stdout)
         return run.stdout
 
@@ -54,7 +45,7 @@ class Config(unittest.TestCase):
         self.assertNotIn("ram_pools.o", self.works("ram_report"))
 
     def test_a_board_that_is_not_there_is_refused(self):
-        run = make("BOARD=nowhere", "defconfig")
+        run = make("O=" + HERE, "BOARD=nowhere", "defconfig")
         self.assertNotEqual(0, run.returncode)
         self.assertRegex(run.stdout, "no board 'nowhere'.* linux .*riscv-virt")
 

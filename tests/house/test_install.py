@@ -14,6 +14,7 @@ import unittest
 
 sys.path[:0] = ["tests", "tests/e2e"]
 import harness  # noqa: E402
+import own_make  # noqa: E402
 import tap  # noqa: E402
 
 HERE = os.environ["TMPDIR"]
@@ -32,13 +33,6 @@ target_link_libraries(user PRIVATE kinformer::kinformer)
 def sh(*command, **more):
     return subprocess.run(command, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, **more)
-
-
-def make(*words):
-    """A make of its own: nothing of the outer one's job server or settings."""
-    env = {k: v for k, v in os.environ.items()
-           if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    return sh("make", "--no-print-directory", f"O={BUILT}", *words, env=env)
 
 
 def pkg_config(*words):
@@ -76,7 +70,7 @@ def readme_example():
 class Install(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        run = make("install", "PREFIX=" + TREE)
+        run = own_make.make("O=" + BUILT, "install", "PREFIX=" + TREE)
         if run.returncode:
             raise RuntimeError(run.stdout)
 
@@ -99,7 +93,8 @@ class Install(unittest.TestCase):
         self.assertNotIn("INTERP", head)
 
     def test_destdir_goes_before_prefix(self):
-        self.built(make("install", f"DESTDIR={HERE}/dest", "PREFIX=/opt/k"))
+        self.built(own_make.make("O=" + BUILT, "install",
+                                 f"DESTDIR={HERE}/dest", "PREFIX=/opt/k"))
         with open(HERE + "/dest/opt/k/lib/pkgconfig/kinformer.pc",
                   encoding="utf-8") as f:
             self.assertIn("prefix=/opt/k\n", f.read())
