@@ -66,6 +66,12 @@ INC_port  := -Icore/include -Iport
 INC_board := $(INC_port)
 INC_tests := $(INC_core) -Iport -Itests
 
+# $(call renew,COMMAND): the target is what it prints, touched only when that
+# changes. Several makes may do so at once (lib and program of one board): each
+# writes a file of its own.
+renew = @mkdir -p $(@D) && new=$@.$$$$ && $(1) >$$new && \
+    if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
+
 # $(call flavour,NAME,COMPILER,FLAGS,CONFIG,PROFILE): rules for its objects.
 # CONFIG: a header of Kconfig's that goes before kinf_config.h, or nothing;
 # PROFILE: the configuration of Mbed TLS, gateway or firmware.
@@ -77,8 +83,7 @@ $(1)_FLAGS := $(3) -ffunction-sections -fdata-sections -MD -MP \
 
 $(O)/$(1)/.flags: export COMMAND = $$($(1)_CC) $$($(1)_FLAGS) $$(WARN)
 $(O)/$(1)/.flags: FORCE $(4)
-	@mkdir -p $$(@D) && printenv COMMAND >$$@.new
-	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+	$$(call renew,printenv COMMAND)
 
 $(O)/$(1)/obj/core/%.o: core/%.c $(O)/$(1)/.flags
 	$$(call compile,$(1),$$(INC_core))
@@ -106,15 +111,10 @@ FORCE:
 
 # A configuration that Kconfig wrote, else the board's defconfig. Values left
 # out keep kinf_config.h's defaults, so that no Kconfig tool is needed here.
-# The header is touched only when it would change. Several makes may do this at
-# once (lib and program of one board): each writes a file of its own.
 CONFIG_OF = $(firstword $(wildcard $(O)/$(1)/.config) \
                         $(wildcard boards/$(1)/defconfig))
 $(O)/%/config.h: FORCE
-	@mkdir -p $(@D)
-	@new=$@.$$$$ && \
-	    awk -f boards/config.awk $(call CONFIG_OF,$*) /dev/null >$$new && \
-	    if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
+	$(call renew,awk -f boards/config.awk $(call CONFIG_OF,$*) /dev/null)
 
 # Goals that build in this very make: on a new machine deps comes before what
 # looks for third parties' sources, below.
