@@ -53,10 +53,11 @@ MUTANTS := $(addsuffix /sim,$(addprefix $(O)/,sim sim-small sim-lean))
 
 sim-mutants: $(MUTANTS)
 	@mkdir -p $(O)/report
-	@$(PYTHON) $(if $(SYSTEMATIC),tests/sim/flips.py --count $(SYSTEMATIC), \
-	    tests/sim/mutants.py --report $(O)/report/sim.json) --built $(O) \
-	    --jsmn $(JSMN_DIR) $(if $(ONLY),--only $(ONLY)) \
-	    $(if $(DRAW),--draw $(DRAW)) $(SIM_ARGS)
+	@$(PYTHON) $(if $(SYSTEMATIC),tests/sim/flips.py --count $(SYSTEMATIC) \
+	    $(if $(DRAW),--draw $(DRAW)), \
+	    tests/sim/mutants.py --report $(O)/report/sim.json \
+	    $(if $(ONLY),--only $(ONLY))) --built $(O) --jsmn $(JSMN_DIR) \
+	    $(SIM_ARGS)
 
 .PHONY: sim sim-shrink sim-mutants
 

@@ -45,10 +45,6 @@ def from_list(text, *more):
 
 
 class Mutants(unittest.TestCase):
-    def test_every_fault_applies(self):
-        done = mutants("--check")
-        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-
     def test_every_fault_is_found(self):
         done = mutants()
         print("\n".join("# " + x for x in done.stdout.splitlines()))
