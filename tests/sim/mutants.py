@@ -244,10 +244,11 @@ def reason(text):
 def command(program, mutant, first):
     """What looks for a fault in a set, and how many hours that takes."""
     _, seeds, hours = SETS[mutant.flavour]
-    if mutant.options:
-        return [program, "--seed", str(first), *mutant.options], hours, hours
-    return [program, "--seed", str(first), "--seeds", str(seeds),
-            "--hours", str(hours)], hours, seeds * hours
+    options = mutant.options or ("--seeds", str(seeds), "--hours", str(hours))
+    given = dict(zip(options[::2], options[1::2]))
+    hours = int(given.get("--hours", hours))
+    return ([program, "--seed", str(first), *options], hours,
+            int(given.get("--seeds", 1)) * hours)
 
 
 def look(program, mutant, first):
