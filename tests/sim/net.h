@@ -55,7 +55,7 @@ struct link {
     /* counters */
     uint64_t opens, bytes_up, bytes_down, calls, moves, forgotten;
     uint64_t asked_at, heard_at; /* last byte up, down */
-    uint64_t heard_before; /* last byte down at an earlier moment */
+    uint64_t burst_at, heard_before; /* after a pause it came again; before */
 };
 
 /* What is wrong with the network now. Times are until when. */
