@@ -224,6 +224,7 @@ struct kinf_session {
     bool waits;                /* the transport answered AGAIN in this poll */
     bool refused;              /* the last answer was 401 */
     bool spent;                /* the bytes of one poll have been taken */
+    bool emptied;              /* the last read got less than it asked for */
     uint32_t taken;            /* bytes received in this poll */
     struct kinf_session *next;
     struct kinf *k;

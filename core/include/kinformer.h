@@ -164,10 +164,14 @@ enum kinf_wants {
 /* What a transport tells of itself. Zeroed by the caller of status(). */
 struct kinf_transport_status {
     enum kinf_phase phase;
-    unsigned wants;     /* enum kinf_wants, after the last AGAIN */
+    unsigned wants;     /* enum kinf_wants, after the last AGAIN; if level, READ
+                         * after a recv that gave bytes, too */
     uint32_t wait_ms;   /* call again after so long in any case; 0: none */
     bool verified;      /* the peer's certificate and name were checked */
     bool resumed;       /* opened by a ticket */
+    bool level;         /* a wait for READ ends at once while there are bytes: none
+                         * is held back where it does not see them. Then a read
+                         * that would most likely be in vain is left out */
     const char *reason; /* why it failed, in words; until the next open */
 };
 

@@ -544,10 +544,13 @@ static void tls_close(void *ctx)
 static void tls_status(void *ctx, struct kinf_transport_status *out)
 {
     const struct kinf_mbedtls *tls = ctx;
+    const struct live *live = tls->live;
 
     tls->config.lower->status(tls->config.lower_ctx, out);
     if (tls->call)
         out->wants = KINF_WANTS_CALL;
+    out->level = out->level && !tls->call && tls->state == STATE_OPEN &&
+                 mbedtls_ssl_check_pending(&live->ssl) == 0;
     out->verified = tls->verified && tls->state == STATE_OPEN;
     out->resumed = tls->resumed;
     if (tls->reason[0] != '\0')

@@ -379,8 +379,10 @@ static int tcp_recv(void *ctx, void *data, size_t size)
         return KINF_ERR_CLOSED;
     }
     n = recv(tcp->fd, data, size < INT_MAX ? size : INT_MAX, 0);
-    if (n > 0)
+    if (n > 0) {
+        tcp->wants = KINF_WANTS_READ;
         return (int)n;
+    }
     if (n < 0 && not_now(errno))
         return again(tcp, KINF_WANTS_READ);
     if (n < 0)
@@ -439,6 +441,7 @@ static void tcp_status(void *ctx, struct kinf_transport_status *out)
 
     out->phase = phase_of(tcp);
     out->wants = tcp->wants;
+    out->level = tcp->state == STATE_OPEN;
     out->reason = tcp->reason[0] != '\0' ? tcp->reason : NULL;
     if (tcp->state == STATE_CONNECT && !is_last(tcp)) {
         uint32_t over = now_ms() - tcp->since_ms;

@@ -414,6 +414,28 @@ static void what_it_waits_for_wakes_a_sleeper(struct rig *rig)
     }
 }
 
+/* If a wait sees all there is, it ends at once while there is something. */
+static void what_is_level_hides_nothing(struct rig *rig)
+{
+    uint64_t got = 0;
+
+    rig_connect(rig);
+    REQUIRE(peer_do(&rig->peer, "send 100"), "peer: %s", rig->peer.answer);
+    while (got < 99) {
+        struct kinf_transport_status status;
+        int64_t before;
+
+        rig_recv(rig, &got, 1, 1);
+        status = rig_status(rig);
+        before = rig_ms(rig);
+        if (!status.level)
+            continue;
+        REQUIRE((status.wants & KINF_WANTS_READ) != 0, "level, and not READ");
+        rig->port->wait(rig->ctx, &status, 5000);
+        REQUIRE(rig_ms(rig) - before < 4000, "level, and bytes are held back");
+    }
+}
+
 /* ---- the end ------------------------------------------------------------ */
 
 static void the_peers_end_comes_after_its_last_byte(struct rig *rig)
@@ -553,6 +575,7 @@ const struct check conformance[] = {
     CHECK(a_megabyte_goes_whole_past_a_slow_reader),
     CHECK(nothing_to_read_is_again_at_once),
     CHECK(what_it_waits_for_wakes_a_sleeper),
+    CHECK(what_is_level_hides_nothing),
     CHECK(the_peers_end_comes_after_its_last_byte),
     CHECK(half_a_connection_still_sends),
     CHECK(a_reset_is_an_error_with_words),

@@ -158,6 +158,26 @@ static int open_calls_all_refused(void *ctx, struct kinf_span host,
     return err == KINF_ERR_NAME ? KINF_ERR_REFUSED : err;
 }
 
+static int recv_that_holds_back(void *ctx, void *data, size_t size)
+{
+    static char held[64];
+    static size_t at, len;
+
+    if (at == len) {
+        int got = GOOD->recv(ctx, held, sizeof(held));
+
+        if (got <= 0)
+            return got;
+        at = 0;
+        len = (size_t)got;
+    }
+    if (size > len - at)
+        size = len - at;
+    memcpy(data, held + at, size);
+    at += size;
+    return (int)size;
+}
+
 static void close_that_leaks(void *ctx)
 {
     tcp.fd = -1; /* forgotten, not closed */
@@ -305,6 +325,8 @@ static const struct bad {
       .ops.status = status_wants_nothing },
     { "status wants a call for ever", "what_it_waits_for_wakes_a_sleeper",
       .ops.status = status_wants_a_call },
+    { "recv holds bytes back", "what_is_level_hides_nothing",
+      .ops.recv = recv_that_holds_back },
     { "status wants the other thing", "what_it_waits_for_wakes_a_sleeper",
       .ops.status = status_wants_the_other },
     { "status says open at once", "a_connect_without_answer_does_not_block",

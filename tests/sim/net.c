@@ -481,6 +481,7 @@ static void link_status(void *ctx, struct kinf_transport_status *out)
     out->phase = l->failed ? KINF_PHASE_CLOSED : l->phase;
     out->wants = l->wants;
     out->verified = l->verified && l->phase == KINF_PHASE_OPEN;
+    out->level = l->phase == KINF_PHASE_OPEN && l->number % 2 == 0;
     out->reason = l->reason;
     if (opening && l->by_time && l->step_at != NEVER)
         out->wait_ms = l->step_at > sim.now ? (uint32_t)(l->step_at - sim.now)

@@ -195,6 +195,7 @@ static void fake_tell(void *ctx, struct kinf_transport_status *out)
     out->wants = s->wants != 0 ? s->wants : (unsigned)KINF_WANTS_READ;
     out->wait_ms = s->wait_ms;
     out->verified = !s->unverified;
+    out->level = s->level;
     out->reason = s->reason;
 }
 

@@ -87,7 +87,7 @@ struct fake_server {
     unsigned wants;
     uint32_t wait_ms;
     const char *reason;
-    bool unverified;
+    bool unverified, level;
     /* What it saw. */
     char log[8192];     /* targets, one a line */
     char request[4096]; /* the last one, or its beginning */

@@ -506,6 +506,51 @@ static void test_the_transport_says_how_long_one_may_sleep(void **state)
     }
 }
 
+static void test_no_read_follows_an_event_if_a_wait_sees_what_comes(void **state)
+{
+    static const struct fake_answer script[] = {
+        { NULL, 200, " ", FAKE_OPEN, NULL },
+    };
+    static char full[512 - 7 + 1]; /* 7: the chunk's own bytes */
+
+    (void)state;
+    memset(full, ' ', sizeof(full) - 1);
+    for (unsigned level = 0; level < 2; level++) {
+        struct kinf_wait wait;
+
+        prepare();
+        FAKE_PLAY(&w.server, script);
+        w.server.level = level != 0;
+        fake_begin(&w);
+        fake_get(&get, &w.session, "/a");
+        get.get.body = NULL;
+        fake_run(&w, 1);
+        for (unsigned events = 0; events < 3; events++) {
+            w.server.receives = 0;
+            fake_push(&w.server, " ");
+            while (kinf_poll(&w.k) == 0)
+                ;
+            assert_int_equal(level ? 1 : 2, w.server.receives);
+            assert_int_equal(1, kinf_waits(&w.k, &wait, 1));
+            assert_int_equal(KINF_WANTS_READ, wait.wants);
+        }
+        /* The buffer was full: there may be more. */
+        w.server.receives = 0;
+        fake_push(&w.server, full);
+        while (kinf_poll(&w.k) == 0)
+            ;
+        assert_int_equal(2, w.server.receives);
+        /* In the middle of a chunk the rest is expected. */
+        w.server.receives = 0;
+        w.server.piece = 5;
+        fake_push(&w.server, "    ");
+        while (kinf_poll(&w.k) == 0)
+            ;
+        assert_int_equal(level ? 2 : 3, w.server.receives);
+        fake_end_world(&w);
+    }
+}
+
 static void test_a_poll_takes_no_more_bytes_than_configured(void **state)
 {
     static char body[2 * 16384];
@@ -585,6 +630,8 @@ int main(void)
         cmocka_unit_test(test_each_status_has_its_error),
         cmocka_unit_test(test_retry_after_counts_in_seconds_and_as_a_date),
         cmocka_unit_test(test_the_transport_says_how_long_one_may_sleep),
+        cmocka_unit_test(
+            test_no_read_follows_an_event_if_a_wait_sees_what_comes),
         cmocka_unit_test(test_a_poll_takes_no_more_bytes_than_configured),
         cmocka_unit_test(test_a_session_is_leased_in_the_order_of_asking),
     };
