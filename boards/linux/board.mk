@@ -52,14 +52,15 @@ endef
 program = $(eval $(call program_rules,$(1),$(2)))
 
 # gateway: what make run starts, one file without anything beside it.
-# host: the same for programs of others that link the library.
+# host: the same for programs of others that link the library; its functions may
+# be inlined, which -fPIC alone forbids.
 $(call flavour,gateway,musl-gcc,-O2 -fno-asynchronous-unwind-tables -fno-pie,$(LINUX_CONFIG),gateway)
 $(call mbedtls,gateway)
 $(call yaml,gateway)
 $(call library,gateway)
 $(call program,gateway,musl-gcc -static -no-pie -Wl$(comma)--gc-sections -s)
 
-$(call flavour,host,$(CC),-O2 -g -fPIC,$(LINUX_CONFIG),gateway)
+$(call flavour,host,$(CC),-O2 -g -fPIC -fno-semantic-interposition,$(LINUX_CONFIG),gateway)
 $(call mbedtls,host)
 $(call library,host)
 
