@@ -169,9 +169,9 @@ struct kinf_transport_status {
     uint32_t wait_ms;   /* call again after so long in any case; 0: none */
     bool verified;      /* the peer's certificate and name were checked */
     bool resumed;       /* opened by a ticket */
-    bool level;         /* a wait for READ ends at once while there are bytes: none
-                         * is held back where it does not see them. Then a read
-                         * that would most likely be in vain is left out */
+    bool level;         /* a wait for READ ends at once while there are bytes:
+                         * none is held back where it does not see them. Then a
+                         * read that would hardly find any is left out */
     const char *reason; /* why it failed, in words; until the next open */
 };
 

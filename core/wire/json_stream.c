@@ -26,9 +26,6 @@
 #include "json_stream.h"
 
 #include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "base/assert.h"
 #include "base/span.h"
@@ -853,18 +850,22 @@ typedef unsigned long word;
 #define BYTES_BELOW(w) 0
 #endif
 
-#if defined(__SSE2__)
-/* A bit for each of 16 bytes that does not mean itself. A byte that is no ASCII
- * is a negative one. */
+#if defined(__SSE2__) && !defined(__CHAR_UNSIGNED__)
+#define WITH_SIXTEEN 1
+typedef char sixteen __attribute__((vector_size(16)));
+
+/* A bit for each of 16 bytes that does not mean itself. What is not ASCII is
+ * negative. */
 static unsigned special_bytes(const char *at)
 {
-    __m128i bytes = _mm_loadu_si128((const void *)at);
-    __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-    __m128i plain = _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x1F));
+    sixteen b;
 
-    return 0xFFFF & ~(unsigned)_mm_movemask_epi8(_mm_andnot_si128(marks, plain));
+    __builtin_memcpy(&b, at, sizeof(b));
+    b = (sixteen)((b < ' ') | (b == '"') | (b == '\\'));
+    return (unsigned)__builtin_ia32_pmovmskb128(b);
 }
+#else
+#define WITH_SIXTEEN 0
 #endif
 
 /* Passes bytes of a string that mean themselves: all up to a quote, a
@@ -876,8 +877,8 @@ static unsigned special_bytes(const char *at)
  * other bit is set, so that the lowest one tells where it is. */
 static const char *skip_plain(const char *at, const char *end)
 {
-#if defined(__SSE2__)
-    for (; (size_t)(end - at) >= sizeof(__m128i); at += sizeof(__m128i)) {
+#if WITH_SIXTEEN
+    for (; (size_t)(end - at) >= sizeof(sixteen); at += sizeof(sixteen)) {
         unsigned special = special_bytes(at);
 
         if (special != 0)

@@ -506,7 +506,8 @@ static void test_the_transport_says_how_long_one_may_sleep(void **state)
     }
 }
 
-static void test_no_read_follows_an_event_if_a_wait_sees_what_comes(void **state)
+static void test_no_read_follows_an_event_if_a_wait_sees_what_comes(
+    void **state)
 {
     static const struct fake_answer script[] = {
         { NULL, 200, " ", FAKE_OPEN, NULL },
