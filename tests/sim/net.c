@@ -9,6 +9,7 @@
 #define UP_MOST 16384 /* bytes on their way to the server, about */
 #define SHORTEST_DEADLINE (14 * SECOND)
 #define BURST (2 * SECOND) /* what does not trickle comes in less */
+#define LATEST (10 * SECOND) /* is read by who reads at all, if late */
 
 struct net net;
 
@@ -423,7 +424,7 @@ static int link_recv(void *ctx, void *data, size_t size)
     l->flying -= bytes;
     if (sim.now - l->heard_at >= BURST) {
         l->heard_before = l->heard_at;
-        l->burst_at = sim.now;
+        l->burst_at = sim.now - s->at < LATEST ? sim.now : s->at;
     }
     l->heard_at = sim.now;
     l->bytes_down += bytes;
