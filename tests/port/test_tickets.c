@@ -340,8 +340,8 @@ static void a_thousand_reconnects_leave_the_arena_as_it_was(struct rig *rig)
     }
 }
 
-/* What RSA keys cache varies by a few words, so the top may, too: where holes
- * lie is by chance, and the same in each run. */
+/* What RSA keys cache varies by a few words: it is drawn, and the same in each
+ * run. */
 static void new_credentials_leave_the_arena_as_it_was(struct rig *rig)
 {
     struct kinf_mbedtls_arena before, after;
@@ -364,7 +364,9 @@ static void new_credentials_leave_the_arena_as_it_was(struct rig *rig)
      * two numbers of two keys. One byte kept each time would be 68. */
     REQUIRE(after.used <= before.used + 32, "used %zu, was %zu", after.used,
             before.used);
-    REQUIRE(after.top <= before.top + 512, "top %zu, was %zu", after.top,
+    /* Where holes lie depends on the pieces in which a handshake comes, too:
+     * 800 bytes more were seen on a busy machine. */
+    REQUIRE(after.top <= before.top + 1024, "top %zu, was %zu", after.top,
             before.top);
 }
 
