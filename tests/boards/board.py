@@ -62,6 +62,34 @@ class Tap:
                 body = body[4 + int.from_bytes(body[1:4], "big"):]
 
 
+class Listener:
+    """Connections to a port of its own, each passed to a function that is
+    called in a thread."""
+
+    def __init__(self, accepted):
+        self.accepted = accepted
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.accepted(connection)
+
+    def close(self):
+        """Ends the thread, too: one that is left in accept() may take what
+        comes to the next listener, whose descriptor has the same number."""
+        if self.thread.is_alive():
+            self.listener.shutdown(socket.SHUT_RDWR) # it wakes
+            self.thread.join()
+        self.listener.close()
+
+
 class Relay:
     """Connections to a port, passed on; they can be cut and refused."""
 
@@ -69,37 +97,29 @@ class Relay:
         self.target, self.open, self.live = port, True, []
         self.said = [] # (by the board, by the server) of each connection
         self.cuts = 0  # so many connections end once the server has answered
-        self.refused = 0 # so many it could not pass on, and closed
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listener = Listener(self._accepted)
+        self.port = self.listener.port
 
-    def _accept(self):
-        while True:
-            try:
-                one, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                if not self.open:
-                    raise OSError
-                two = socket.create_connection(("127.0.0.1", self.target), 5)
-            except OSError:
-                self.refused += 1
-                one.close()
-                continue
-            taps = (Tap(), Tap())
-            self.said.append(taps)
-            self.live = [e for e in self.live if e.fileno() >= 0] + [one, two]
-            for end in (one, two):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                end.settimeout(None)
-            left = [2]
-            for source, sink, tapped in ((one, two, taps[0]),
-                                         (two, one, taps[1])):
-                threading.Thread(target=self._pass, daemon=True,
-                                 args=(source, sink, tapped,
-                                       tapped is taps[1], left)).start()
+    def _accepted(self, one):
+        try:
+            if not self.open:
+                raise OSError
+            two = socket.create_connection(("127.0.0.1", self.target), 5)
+        except OSError:
+            one.close()
+            return
+        taps = (Tap(), Tap())
+        self.said.append(taps)
+        self.live = [e for e in self.live if e.fileno() >= 0] + [one, two]
+        for end in (one, two):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            end.settimeout(None)
+        left = [2]
+        for source, sink, tapped in ((one, two, taps[0]),
+                                     (two, one, taps[1])):
+            threading.Thread(target=self._pass, daemon=True,
+                             args=(source, sink, tapped,
+                                   tapped is taps[1], left)).start()
 
     def _pass(self, source, sink, tapped, of_server, left):
         try:

@@ -4,11 +4,11 @@ longest chain that is looked at, every signature of it good, and only the last
 one not by the board's authority, which has the same name and another key."""
 
 import os
-import socket
 import ssl
 import subprocess
 import tempfile
-import threading
+
+import board
 
 KEYS = {"ecdsa": ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
         "rsa": ("rsa:4096",)} # larger ones are refused unread
@@ -36,9 +36,8 @@ class Stranger:
             self.context.maximum_version = ssl.TLSVersion.TLSv1_2
             self.context.load_cert_chain(self.path("chain"),
                                          self.path("root.key"))
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.listener = board.Listener(self.serve)
+        self.port = self.listener.port
 
     def __enter__(self):
         return self
@@ -79,14 +78,9 @@ class Stranger:
         with open(self.path(name + ".crt"), "rb") as f:
             return f.read()
 
-    def serve(self):
-        while True:
-            try:
-                plain, _ = self.listener.accept()
-            except OSError:
-                return
-            plain.settimeout(30)
-            try:
-                self.context.wrap_socket(plain, server_side=True).close()
-            except OSError:
-                plain.close()
+    def serve(self, plain):
+        plain.settimeout(30)
+        try:
+            self.context.wrap_socket(plain, server_side=True).close()
+        except OSError:
+            plain.close()

@@ -141,16 +141,6 @@ class OnBoards(unittest.TestCase):
             self.assertEqual(harness.ERRORS[NAMES[int(code)]], words)
 
 
-def came_back(one):
-    """How many connections after the reset ended before they were open: on a
-    busy host the relay refuses some, or the emulator's network ends one. Each
-    is tried again."""
-    codes = re.findall(r"^error (\d+) ", "\n".join(one.lines), re.M)
-    cut, closed = (str(CODES[name]) for name in ("CUT", "CLOSED"))
-    after = codes[codes.index(cut):] if cut in codes else []
-    return after.count(closed)
-
-
 def named(rows):
     return [(name, error) for name, (errors, _) in rows.items()
             for error in ([errors] if isinstance(errors, str) else errors)]
@@ -262,8 +252,7 @@ class Objects(OnBoards):
             board.until(lambda s=server: len(s.asked("watch")) == 2)
             self.tells(one, [("streaming", "NO_STREAM")] +
                        [(name, error) for name, (error, _, _)
-                        in rows.items()] + [("reset", "CUT")] +
-                       [("on the way back", "CLOSED")] * came_back(one))
+                        in rows.items()] + [("reset", "CUT")])
             self.assertEqual("105",
                              server.asked("watch")[1].query["resourceVersion"])
             self.assertEqual(1, len(server.asked("list")))
