@@ -16,7 +16,6 @@ import tap  # noqa: E402
 from board import APPLICATION_DATA, BOARDS, CERTIFICATE  # noqa: E402
 from scenario import OnBoards  # noqa: E402
 
-INTERRUPT = 48 # bytes of stack; one may come at a deeper place
 RECONNECTS = int(os.environ.get("RECONNECTS", "1000"))
 
 
@@ -103,9 +102,8 @@ class Watching(OnBoards):
         for one, was in zip(self.boards, before):
             now = self.settled(one)
             self.assertEqual(was.used(), now.used())
-            self.assertEqual(was.pools["tls"], now.pools["tls"])
-            self.assertLessEqual(now.pools["stack"][1],
-                                 was.pools["stack"][1] + INTERRUPT)
+            for name in ("stack", "tls"):
+                self.assertEqual(was.pools[name], now.pools[name])
             self.assertGreater(len(one.relay.said), RECONNECTS)
             for _, server in one.relay.said[1:]:
                 self.assertNotIn(CERTIFICATE, server.messages)
