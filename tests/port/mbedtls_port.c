@@ -10,7 +10,6 @@
 struct tls_rig the_tls;
 int64_t tls_wall_s;
 unsigned tls_draws;
-uint64_t tls_random;
 struct faults faults;
 static _Alignas(8) uint8_t arena[ARENA_BYTES];
 
@@ -28,14 +27,8 @@ static int64_t wall_s(void *ctx)
 
 static void random_bytes(void *ctx, void *out, size_t size)
 {
-    uint8_t *bytes = out;
-
     tls_draws++;
     kinf_posix_platform.random(ctx, out, size);
-    for (size_t i = 0; i < size && tls_random != 0; i++) {
-        tls_random = tls_random * 6364136223846793005u + 1442695040888963407u;
-        bytes[i] = (uint8_t)(tls_random >> 56);
-    }
 }
 
 struct kinf_platform tls_platform = { now_ms, wall_s, random_bytes, NULL };
@@ -191,10 +184,8 @@ int tls_start(size_t arena_bytes, const char *authority)
 
 void *tls_make(void)
 {
-    int err;
+    int err = tls_start(0, "ca-ec");
 
-    tls_random = 0;
-    err = tls_start(0, "ca-ec");
     if (err != KINF_OK)
         broken("start: %d", err);
     return &the_tls.tls;

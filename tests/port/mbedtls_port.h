@@ -21,7 +21,6 @@ extern struct kinf_platform tls_platform; /* posix, but tls_wall_s for time */
 extern int64_t tls_wall_s;                /* 0: the machine's */
 extern struct kinf_mbedtls_system tls_system;
 extern unsigned tls_draws; /* of randomness from the platform */
-extern uint64_t tls_random; /* 0: the machine's; else the same in each run */
 
 /* The firmware profile speaks TLS 1.3 by option only. */
 #if defined(KINF_TEST_DER) && !defined(CONFIG_KINF_TLS_1_3)
