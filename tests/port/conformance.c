@@ -414,7 +414,8 @@ static void what_it_waits_for_wakes_a_sleeper(struct rig *rig)
     }
 }
 
-/* If a wait sees all there is, it ends at once while there is something. */
+/* If a wait sees all there is, it ends at once while there is something; a port
+ * that can say so does when all is read. */
 static void what_is_level_hides_nothing(struct rig *rig)
 {
     uint64_t got = 0;
@@ -434,6 +435,9 @@ static void what_is_level_hides_nothing(struct rig *rig)
         rig->port->wait(rig->ctx, &status, 5000);
         REQUIRE(rig_ms(rig) - before < 4000, "level, and bytes are held back");
     }
+    rig_recv(rig, &got, 1, 1);
+    REQUIRE(!rig->port->level || rig_status(rig).level,
+            "all is read, and it is not level");
 }
 
 /* ---- the end ------------------------------------------------------------ */

@@ -26,6 +26,7 @@ struct port {
                  int timeout_ms);
     const char *peer_tls; /* what the peer is told before it listens, or NULL */
     /* The rest may be left out (NULL). */
+    bool level; /* with all read, its status must be level */
     long (*resources)(void); /* what a closed transport must not hold */
     const char *nobody;      /* a name that does not resolve */
     const char *slow;        /* a name that takes a second to resolve */

@@ -213,6 +213,7 @@ const struct port tls_port = {
     .platform = &tls_platform,
     .make = tls_make,
     .wait = tls_wait,
+    .level = true,
     .peer_tls = "tls server-ec any",
     .resources = tls_resources,
     .nobody = "nobody.test",

@@ -156,6 +156,7 @@ const struct port posix_port = {
     .platform = &kinf_posix_platform,
     .make = make,
     .wait = posix_wait,
+    .level = true,
     .resources = open_descriptors,
     .nobody = "nobody.test",
     .slow = "slow.test",

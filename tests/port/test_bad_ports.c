@@ -210,6 +210,12 @@ static void status_wants_the_other(void *ctx,
         out->wants = KINF_WANTS_WRITE;
 }
 
+static void status_is_never_level(void *ctx, struct kinf_transport_status *out)
+{
+    GOOD->status(ctx, out);
+    out->level = false;
+}
+
 static void status_open_at_once(void *ctx, struct kinf_transport_status *out)
 {
     GOOD->status(ctx, out);
@@ -327,6 +333,8 @@ static const struct bad {
       .ops.status = status_wants_a_call },
     { "recv holds bytes back", "what_is_level_hides_nothing",
       .ops.recv = recv_that_holds_back },
+    { "status is never level", "what_is_level_hides_nothing",
+      .ops.status = status_is_never_level },
     { "status wants the other thing", "what_it_waits_for_wakes_a_sleeper",
       .ops.status = status_wants_the_other },
     { "status says open at once", "a_connect_without_answer_does_not_block",
