@@ -177,7 +177,8 @@ static void churn(uint32_t res, uint32_t count, uint32_t gap_ms)
              (uint64_t)count << 32 | res);
 }
 
-/* More objects than a small cache can hold, for a while. */
+/* More objects than a small cache can hold, for a while: in calm there is time
+ * to get over it. */
 static void end_of_crowd(void *ctx, uint64_t arg)
 {
     uint32_t res = (uint32_t)arg;
@@ -194,13 +195,16 @@ static void end_of_crowd(void *ctx, uint64_t arg)
 static void crowd(uint32_t res, uint32_t count, uint32_t size)
 {
     char name[32];
+    uint64_t end;
 
     for (uint32_t i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "crowd-%u", i);
         put(res, etcd_key(res, "ns1", name), size);
     }
-    timer_at(sim.now + rng_size(&sim.rng, 20 * MINUTE), end_of_crowd, NULL,
-             (uint64_t)count << 32 | res);
+    end = sim.now + rng_size(&sim.rng, 20 * MINUTE);
+    if (end > world.next_calm_at)
+        end = world.next_calm_at;
+    timer_at(end, end_of_crowd, NULL, (uint64_t)count << 32 | res);
 }
 
 static void one_of_stir(void *ctx, uint64_t arg)

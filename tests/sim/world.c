@@ -427,6 +427,7 @@ static void play_hours(const struct script *s, size_t *next, uint64_t calm_at,
 {
     uint64_t hour_end = sim.now - sim.now % HOUR + HOUR;
 
+    world.next_calm_at = calm_at;
     for (uint32_t i = 0; i < hours; i++, hour_end += HOUR) {
         bool last = i + 1 == hours;
 
