@@ -242,10 +242,10 @@ static int step_sending(struct kinf_session *s)
 
 /* ---- receiving ---------------------------------------------------------- */
 
-/* A server writes an event out whole: after its last byte a read would most
- * likely be told AGAIN. It is left out if the wait sees what comes all the
- * same. */
-static bool is_read_in_vain(struct kinf_session *s)
+/* Leaves one read out, and says so, that would most likely be told AGAIN: a
+ * server writes an event out whole, and its last byte has come. What comes all
+ * the same the wait must see. */
+static bool leave_read_out(struct kinf_session *s)
 {
     bool maybe = s->emptied && s->state == BODY &&
                  s->u.answer.response.left == 0;
@@ -261,7 +261,7 @@ static int receive(struct kinf_session *s)
     s->spent = s->taken >= CONFIG_KINF_POLL_BYTES;
     if (s->spent)
         return KINF_ERR_AGAIN;
-    if (is_read_in_vain(s)) {
+    if (leave_read_out(s)) {
         s->waits = true;
         return KINF_ERR_AGAIN;
     }
