@@ -301,7 +301,7 @@ struct kinf_reflector {
     uint8_t cut_streams;
     bool awake;        /* points in time are set */
     uint16_t page_len;
-    uint32_t at_ms[6];      /* points in time, see parts.h */
+    uint32_t at_ms[7];      /* points in time, see parts.h */
     uint32_t asked_ms;      /* how long the watch was asked to last */
     uint32_t contact_ms;    /* last whole event, bookmark or answer */
     uint32_t page_limit;

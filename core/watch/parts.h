@@ -24,7 +24,8 @@
 enum { WAIT, ASK, READ, MARK, STOPPED };
 
 /* Points in time of a reflector. */
-enum { AT_MAIN, AT_ASIDE, AT_REPAIR, AT_PROBE, AT_STREAM, AT_VERIFY, AT_COUNT };
+enum { AT_MAIN, AT_ASIDE, AT_REPAIR, AT_PROBE, AT_STREAM, AT_VERIFY,
+       AT_FETCH, AT_COUNT };
 
 static inline uint32_t now_of(const struct kinf_informer *inf)
 {

@@ -70,7 +70,9 @@ static uint32_t fetch_wait(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
     const struct kinf_store *s = &inf->store;
-    unsigned after = s->no_room > CONFIG_KINF_FETCH_MAX ? AT_REPAIR : AT_MAIN;
+    unsigned after = s->no_room > CONFIG_KINF_FETCH_MAX ? AT_REPAIR
+                     : r->fetch_at == 0                 ? AT_FETCH
+                                                        : AT_MAIN;
 
     if (s->no_room == 0 || (!s->freed && r->fetch_at == 0) || r->listing ||
         r->want_list || !r->can_resume)
@@ -265,10 +267,12 @@ uint32_t kinf_single_failed(struct kinf_informer *inf, int err)
     struct kinf_reflector *r = &inf->reflector;
 
     /* A fetched object may be gone meanwhile: the watch will say so, or after
-     * a list that was not whole the next one. */
-    if (r->probing || err != KINF_ERR_NO_RESOURCE) {
+     * a list that was not whole the next one. Or it is not gone, and who says
+     * so is a proxy or a server that begins. */
+    if (r->probing || err != KINF_ERR_NO_RESOURCE)
         kinf_reflector_tell(inf, err, &r->aside.item, false);
-        inf->store.freed = true; /* what was not fetched is looked for again */
-    }
+    else
+        r->at_ms[AT_FETCH] = now_of(inf) + CONFIG_KINF_DENIED_MS;
+    inf->store.freed = true; /* what was not fetched is looked for again */
     return kinf_recover_backoff(inf, &r->aside);
 }

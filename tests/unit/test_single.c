@@ -430,24 +430,32 @@ static void test_a_fetch_that_fails_is_tried_again_after_the_backoff(
 }
 
 /* What tells that it is gone may be far away, as after a list that was not
- * whole: nobody asks each second until then. */
-static void test_what_a_fetch_finds_gone_is_not_asked_for_again(void **state)
+ * whole: nobody asks each second until then. Nor does it stay truncated for
+ * ever when who said so was a proxy. */
+static void test_what_a_fetch_finds_gone_is_asked_for_again_after_a_while(
+    void **state)
 {
     static const struct fake_answer fetch[] = {
+        { ONE "b", 404, "404 page not found", FAKE_WHOLE,
+          "Content-Type: text/plain\r\n" },
         { ONE "b", 404, STATUS(404), FAKE_WHOLE, NULL },
         { ONE "b", 200, BIG("b", "4", F400), FAKE_WHOLE, NULL },
     };
 
     (void)state;
-    begin_full(fetch, 2);
+    begin_full(fetch, COUNT_OF(fetch));
     fake_push(&w.server, EVENT("DELETED", BIG("a", "6", F400)));
-    fake_run(&w, 10000);
-    assert_int_equal(1, w.second.requests);
-    /* Something is freed: perhaps it was not gone. */
-    fake_push(&w.server, EVENT("ADDED", META("c", "u-c", "7", ""))
-              EVENT("DELETED", META("c", "u-c", "8", "")));
     fake_run(&w, 1000);
-    assert_int_equal(2, w.second.requests);
+    for (unsigned i = 1; i <= COUNT_OF(fetch); i++) {
+        assert_int_equal(i, w.second.requests);
+        fake_push(&w.server, EVENT("ADDED", META("c", "u-c", "7", ""))
+                  EVENT("DELETED", META("c", "u-c", "8", "")));
+        fake_run(&w, CONFIG_KINF_DENIED_MS - 2000);
+        assert_int_equal(i, w.second.requests);
+        fake_run(&w, 2000);
+    }
+    assert_int_equal(COUNT_OF(fetch), w.second.requests);
+    assert_int_equal(0, w.errors[-KINF_ERR_NO_RESOURCE]);
     fake_end_world(&w);
 }
 
@@ -756,7 +764,7 @@ int main(void)
         cmocka_unit_test(
             test_a_fetch_that_fails_is_tried_again_after_the_backoff),
         cmocka_unit_test(
-            test_what_a_fetch_finds_gone_is_not_asked_for_again),
+            test_what_a_fetch_finds_gone_is_asked_for_again_after_a_while),
         cmocka_unit_test(
             test_a_single_request_comes_back_when_the_server_asked_it_to),
         cmocka_unit_test(test_an_object_of_an_overlong_key_is_not_fetched),
