@@ -26,6 +26,8 @@ enum { WAIT, ASK, READ, MARK, STOPPED };
 /* Points in time of a reflector. */
 enum { AT_MAIN, AT_ASIDE, AT_REPAIR, AT_PROBE, AT_STREAM, AT_VERIFY,
        AT_FETCH, AT_COUNT };
+_Static_assert(sizeof(((struct kinf_reflector *)0)->at_ms) ==
+                   AT_COUNT * sizeof(uint32_t), "a place for each");
 
 static inline uint32_t now_of(const struct kinf_informer *inf)
 {

@@ -61,7 +61,7 @@ struct world {
     uint64_t wakes, woke_at; /* because the while was over */
     uint64_t hasty_wakes;    /* less than a minute after another */
     uint64_t hindered_at; /* late, asleep or not reading: no time counts */
-    uint64_t calm_at, next_calm_at;
+    uint64_t calm_at, next_calm_at; /* it was calm since, and will be */
     uint64_t trickled_at; /* bytes were held back on their way */
     bool reloading;
     uint64_t reload_at;
