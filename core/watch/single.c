@@ -65,7 +65,7 @@ static uint32_t repair_wait(const struct kinf_informer *inf)
 }
 
 /* Something was freed since an object found no room. When many wait one list is
- * cheaper; not so often, though, nor soon after one was told that it is gone. */
+ * cheaper; not so often, though, nor soon after one was told it is gone. */
 static uint32_t fetch_wait(const struct kinf_informer *inf)
 {
     const struct kinf_reflector *r = &inf->reflector;
