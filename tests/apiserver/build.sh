@@ -15,7 +15,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$(dirname "$output")" "$root"
 output=$(cd "$(dirname "$output")" && pwd)/$(basename "$output")
 root=$(cd "$root" && pwd)
-log=$output.log
+# Several makes may build at once: what is unfinished has a name of its own.
+new=$output.$$.new log=$output.$$.log
 
 case $kind in
 apiserver)
@@ -66,15 +67,12 @@ if [ "$kind" = apiserver ] && [ ! -e "$output" ]; then
 fi
 progress &
 watcher=$!
-trap 'kill $watcher 2>/dev/null || true' EXIT
+trap 'kill $watcher 2>/dev/null || true; rm -f "$new" "$log"' EXIT
+trap 'exit 1' HUP INT TERM
 if ! CGO_ENABLED=0 GOTOOLCHAIN=local nice -n 5 "$go" build -v -trimpath \
-    "$@" -o "$output.new" . >"$log" 2>&1; then
+    "$@" -o "$new" . >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     exit 1
 fi
 # Replaced only when it differs: what depends on it is not built again.
-if cmp -s "$output.new" "$output"; then
-    rm -f "$output.new"
-else
-    mv -f "$output.new" "$output"
-fi
+cmp -s "$new" "$output" || mv -f "$new" "$output"
