@@ -173,6 +173,8 @@ static void note_error(void *ctx, int err, int http_status,
     b->errors++;
     b->torn |= err == KINF_ERR_JSON && b->inf.reflector.listing &&
                !b->inf.reflector.can_resume;
+    if (err == KINF_ERR_JSON)
+        b->listed_rev = 0; /* a list that broke sweeps nothing */
     if (err == KINF_ERR_NO_IDENTITY)
         check_nameless(b);
     if (err == KINF_ERR_TIMEOUT)
