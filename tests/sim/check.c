@@ -256,6 +256,8 @@ void check_dead(void)
 
         if (since < world.hindered_at)
             since = world.hindered_at;
+        if (since < l->stalled_at)
+            since = l->stalled_at; /* asked for, and cannot be sent */
         MUST(!is_dead(l) || world.sessions[i].owner == NULL ||
                  sim.now < since + LONGEST_DEADLINE,
              "connection %u has been dead for %llu s, and is still waited for",
