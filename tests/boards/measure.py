@@ -81,10 +81,11 @@ def refusal(facts, kind):
     if not any(error.startswith(UNTRUSTED) for error, *_ in told):
         raise apiserver.Failed(f"{facts['name']}: no chain is looked at to "
                                f"its end: {told}")
-    return max(all_of for _, all_of, _ in told), max(n for *_, n in told)
+    return max(work for _, work, _ in told), max(poll for *_, poll in told)
 
 
 def refused(facts, key, length):
+    """What the board says of such a chain, its work and its longest poll."""
     with stranger.Stranger(key, length) as server, board.Board(
             facts, server.port, server.anchor, "", elf="{}/node.elf",
             asked={"seed": 1}) as one:

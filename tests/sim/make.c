@@ -171,10 +171,10 @@ static void note_error(void *ctx, int err, int http_status,
     MUST(apps.polling, "an error is told outside kinf_poll");
     MUST(err < 0 && err > -KINF_ERR_COUNT, "error %d is told", err);
     b->errors++;
-    b->torn |= err == KINF_ERR_JSON && b->inf.reflector.listing &&
-               !b->inf.reflector.can_resume;
-    if (err == KINF_ERR_JSON)
+    if (err == KINF_ERR_JSON && b->inf.reflector.listing) {
+        b->torn |= !b->inf.reflector.can_resume;
         b->listed_rev = 0; /* a list that broke sweeps nothing */
+    }
     if (err == KINF_ERR_NO_IDENTITY)
         check_nameless(b);
     if (err == KINF_ERR_TIMEOUT)
