@@ -37,6 +37,9 @@ CERTIFICATE, APPLICATION_DATA, HANDSHAKE = 11, 23, 22
 LONGEST_POLL = 3300000 # instructions, an ECDSA server
 # What is used for as long as the firmware lives.
 FOR_EVER = ("tls", "lwip-SYS_TIMEOUT")
+# Bytes of stack, by which its peak may rise at any time: where an interrupt
+# comes is chance. 44 of boards/stack.py --path, aligned.
+INTERRUPT = 48
 
 
 class Tap:
@@ -174,6 +177,9 @@ class Told:
 
     def used(self):
         return {name: of[0] for name, of in self.pools.items()}
+
+    def peak(self, name):
+        return self.pools[name][1]
 
     def longest(self):
         """Instructions of the longest kinf_poll."""

@@ -39,6 +39,9 @@ class Silent(unittest.TestCase):
                 self.assertEqual([], one.told(mark))
                 now = one.account()
                 self.assertGreaterEqual(now.counts["bookmarks"], 2)
+                self.assertLessEqual(now.peak("stack"),
+                                     was.peak("stack") + board.INTERRUPT)
+                del was.pools["stack"], now.pools["stack"]
                 self.assertEqual(was.pools, now.pools)
                 self.assertEqual(1, len(one.relay.said))
                 server.kload("patch", "-n", one.space, "cm-00000", "a=1")
