@@ -253,19 +253,20 @@ def main():
         capture_output=True, text=True).stdout)
     bound = Bound(graph, Calls(options.calls))
     total, path = bound.deepest(bound.find("kinf_reset"))
-    handlers = max((bound.deepest(bound.find(h))
-                    for h in ("kinf_tick", "kinf_frame")), key=lambda b: b[0])
+    interrupt = EXCEPTION + max(bound.deepest(bound.find(h))[0]
+                                for h in ("kinf_tick", "kinf_frame"))
     if bound.wrong:
         sys.exit("\n".join(sorted(set(bound.wrong))))
     if options.path:
         for title in path:
             print(f"{graph.frames[title]:6} {title}")
-        print(f"{EXCEPTION + handlers[0]:6} an interrupt")
-    whole = total + EXCEPTION + handlers[0]
+        print(f"{interrupt:6} an interrupt")
+    whole = total + interrupt
     reserve = reserve_of(options)
     print(f"{whole:6} bytes of stack at most, of {reserve} reserved")
     if options.report:
         budget.write(options.report, {"stack_bound": whole,
+                                      "stack_interrupt": interrupt,
                                       "stack_reserve": reserve})
     if whole > reserve:
         sys.exit("the stack may grow beyond its reserve")

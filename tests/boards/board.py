@@ -38,7 +38,7 @@ LONGEST_POLL = 3300000 # instructions, an ECDSA server
 # What is used for as long as the firmware lives.
 FOR_EVER = ("tls", "lwip-SYS_TIMEOUT")
 # Bytes of stack, by which its peak may rise at any time: where an interrupt
-# comes is chance. 44 of boards/stack.py --path, aligned.
+# comes is chance. stack_interrupt of boards/stack.py, aligned.
 INTERRUPT = 48
 
 

@@ -54,6 +54,8 @@ class Figures(unittest.TestCase):
                                     report["stack_measured"])
             self.assertGreaterEqual(report["stack_reserve"],
                                     report["stack_bound"])
+            self.assertGreaterEqual(board.INTERRUPT,
+                                    report["stack_interrupt"])
 
 
     def test_a_stranger_cannot_make_a_poll_longer_than_promised(self):
@@ -70,7 +72,8 @@ class Reports(unittest.TestCase):
     KEYS = {"size": ("flash", "flash_ecdsa", "ram", "app", "core_text",
                      "files"),
             "ram_report": ("ram_pools", "ram_files"),
-            "stack": ("stack_bound", "stack_reserve", "stack_measured"),
+            "stack": ("stack_bound", "stack_interrupt", "stack_reserve",
+                      "stack_measured"),
             "steps": ("longest_poll", "longest_poll_rsa", "longest_polls",
                       "longest_polls_rsa", "handshake", "handshake_rsa",
                       "handshake_ticket", "ticket_reconnect", "event",
